@@ -1,0 +1,57 @@
+//! Queues: their names, their epochs, and the reference by which data calls name one.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::ProjectId;
+
+/// The longest queue name, in characters (rest.md 2.2).
+pub const MAX_NAME_LENGTH: usize = 64;
+
+/// The name of a queue: 1 to 64 characters of `[A-Za-z0-9_.-]`, compared byte for byte.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueueName(Arc<str>);
+
+impl QueueName {
+    /// The name, or `None` where it breaks the rules.
+    pub fn parse(name: &str) -> Option<Self> {
+        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+        let ok = (1..=MAX_NAME_LENGTH).contains(&name.len()) && name.bytes().all(legal);
+        ok.then(|| Self(name.into()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for QueueName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for QueueName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Which life of a queue is meant: a new, greater value at every creation (microseconds of that moment).
+///
+/// It is kept with the queue's metadata and with its data; every data call carries it, so that no stale
+/// cache can revive a deleted queue or lose an acknowledged message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub i64);
+
+/// A queue as a data call names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct QueueRef {
+    /// The tenant.
+    pub project: ProjectId,
+    /// The queue's name in that project.
+    pub name: QueueName,
+    /// The life of the queue that the caller knows of.
+    pub epoch: Epoch,
+}
