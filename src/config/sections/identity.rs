@@ -1,0 +1,181 @@
+//! `[keystone_authtoken]`, `[trustee]`, `[signed_url]`, `[oslo_policy]`: who callers are and what they may do.
+
+use secrecy::SecretString;
+
+use crate::config::section::section;
+use crate::config::value::Multi;
+
+section! {
+    /// How tokens are checked.
+    pub struct KeystoneAuthtoken {
+        /// Public URL of the identity service, sent to callers without a valid token.
+        www_authenticate_uri: Option<String> = "" [formerly(&["auth_uri"])],
+        /// Version of the identity API.
+        auth_version: Option<String> = "",
+        /// Interface of the identity service in the catalogue.
+        interface: String = "internal",
+        /// Region of the identity service.
+        region_name: Option<String> = "",
+        /// Let callers without a valid token pass, marked as such.
+        delay_auth_decision: bool = "false",
+        /// Seconds within which the identity service must accept a connection.
+        http_connect_timeout: Option<u64> = "",
+        /// Times that a request to the identity service is repeated.
+        http_request_max_retries: u32 = "3",
+        /// Name of a cache in the environment of the request.
+        cache: Option<String> = "",
+        /// File of the service's certificate.
+        certfile: Option<String> = "",
+        /// File of the service's private key.
+        keyfile: Option<String> = "",
+        /// File of the authorities that are trusted.
+        cafile: Option<String> = "",
+        /// Accept any certificate.
+        insecure: bool = "false",
+        /// Servers that share the cache of tokens. Unset: the cache is in the process.
+        memcached_servers: Option<Vec<String>> = "" [formerly(&["memcache_servers"])],
+        /// Seconds for which a checked token is remembered; -1 for not at all.
+        token_cache_time: i64 = "300",
+        /// What is done to tokens in shared caches: None, MAC (signed) or ENCRYPT (encrypted too).
+        memcache_security_strategy: String = "None" [one_of(&["None", "MAC", "ENCRYPT"])],
+        /// Key of that protection.
+        memcache_secret_key: Option<SecretString> = "",
+        /// Speak TLS to those servers.
+        memcache_tls_enabled: bool = "false",
+        /// File of the authorities that are trusted there.
+        memcache_tls_cafile: Option<String> = "",
+        /// File of the service's certificate there.
+        memcache_tls_certfile: Option<String> = "",
+        /// File of the service's private key there.
+        memcache_tls_keyfile: Option<String> = "",
+        /// Ciphers that are allowed there.
+        memcache_tls_allowed_ciphers: Option<String> = "",
+        /// Seconds for which a dead server is not tried again.
+        memcache_pool_dead_retry: u64 = "300",
+        /// The most connections to each server.
+        memcache_pool_maxsize: u32 = "10",
+        /// Seconds that a server has to answer.
+        memcache_pool_socket_timeout: u64 = "3",
+        /// Seconds after which an unused connection is closed.
+        memcache_pool_unused_timeout: u64 = "60",
+        /// Seconds to wait for a free connection.
+        memcache_pool_conn_get_timeout: u64 = "10",
+        /// Share connections between requests.
+        memcache_use_advanced_pool: bool = "true",
+        /// Log in at those servers.
+        memcache_sasl_enabled: bool = "false",
+        /// User there.
+        memcache_username: Option<String> = "",
+        /// Password there.
+        memcache_password: Option<SecretString> = "",
+        /// Ask for the catalogue with each token.
+        include_service_catalog: bool = "true",
+        /// How binding of tokens is enforced: disabled, permissive, strict, required, or the name of a method.
+        enforce_token_bind: String = "permissive",
+        /// Roles that make a token that of a service; one of them is enough.
+        service_token_roles: Vec<String> = "service",
+        /// Accept service tokens only with one of those roles.
+        service_token_roles_required: bool = "true",
+        /// Type of this service in the catalogue, for the access rules of application credentials.
+        service_type: Option<String> = "",
+    }
+
+    /// The service's own account at the identity service; as trustee the one that acts for users who ask for it.
+    pub struct Credentials {
+        /// Kind of credentials, such as password or v3applicationcredential.
+        auth_type: Option<String> = "" [formerly(&["auth_plugin"])],
+        /// Section that holds these options in place of this one.
+        auth_section: Option<String> = "",
+        /// URL of the identity service.
+        auth_url: Option<String> = "",
+        /// Name of the user.
+        username: Option<String> = "" [formerly(&["user_name"])],
+        /// Id of the user.
+        user_id: Option<String> = "",
+        /// Password of the user.
+        password: Option<SecretString> = "",
+        /// Name of the user's domain.
+        user_domain_name: Option<String> = "",
+        /// Id of the user's domain.
+        user_domain_id: Option<String> = "",
+        /// Name of the project.
+        project_name: Option<String> = "" [formerly(&["tenant_name"])],
+        /// Id of the project.
+        project_id: Option<String> = "" [formerly(&["tenant_id"])],
+        /// Name of the project's domain.
+        project_domain_name: Option<String> = "",
+        /// Id of the project's domain.
+        project_domain_id: Option<String> = "",
+        /// Name of the domain, for a token of a domain.
+        domain_name: Option<String> = "",
+        /// Id of the domain, for a token of a domain.
+        domain_id: Option<String> = "",
+        /// Name of the domain where none is given for the user or the project.
+        default_domain_name: Option<String> = "",
+        /// Id of the domain where none is given for the user or the project.
+        default_domain_id: Option<String> = "",
+        /// Scope of a token of the whole system: all.
+        system_scope: Option<String> = "",
+        /// Id of the trust.
+        trust_id: Option<String> = "",
+        /// Id of the application credential.
+        application_credential_id: Option<String> = "",
+        /// Name of the application credential.
+        application_credential_name: Option<String> = "",
+        /// Secret of the application credential.
+        application_credential_secret: Option<SecretString> = "",
+        /// A token.
+        token: Option<SecretString> = "",
+    }
+
+    /// How another service is reached.
+    pub struct Session {
+        /// File of the authorities that are trusted.
+        cafile: Option<String> = "",
+        /// File of the service's certificate.
+        certfile: Option<String> = "",
+        /// File of the service's private key.
+        keyfile: Option<String> = "",
+        /// Accept any certificate.
+        insecure: bool = "false",
+        /// Seconds that a request may take.
+        timeout: Option<f64> = "" [min(0)],
+        /// Collect the times of requests.
+        collect_timing: bool = "false",
+        /// Log requests in several loggers.
+        split_loggers: bool = "false",
+    }
+
+    /// Pre-signed URLs.
+    pub struct SignedUrl {
+        /// Key that signs URLs and confirmations. Unset: none can be made.
+        secret_key: Option<SecretString> = "",
+    }
+
+    /// Policy.
+    pub struct OsloPolicy {
+        /// File of the rules; a relative name lies in the directory of the configuration.
+        policy_file: String = "policy.yaml",
+        /// Directories of further rules. May be given several times.
+        policy_dirs: Multi<String> = "policy.d",
+        /// Rule that counts where the named one does not exist.
+        policy_default_rule: String = "default",
+        /// Apply the new defaults of rules.
+        enforce_new_defaults: bool = "true",
+        /// Check the scope of tokens. Releases of 2025 and later always do.
+        enforce_scope: bool = "true",
+        /// Form in which remote checks are asked.
+        remote_content_type: String =
+            "application/x-www-form-urlencoded" [one_of(&["application/x-www-form-urlencoded", "application/json"])],
+        /// Check the certificates of remote checks.
+        remote_ssl_verify_server_crt: bool = "false",
+        /// File of the authorities that are trusted there.
+        remote_ssl_ca_crt_file: Option<String> = "",
+        /// File of the service's certificate there.
+        remote_ssl_client_crt_file: Option<String> = "",
+        /// File of the service's private key there.
+        remote_ssl_client_key_file: Option<String> = "",
+        /// Seconds that a remote check may take.
+        remote_timeout: f64 = "60" [min(0)],
+    }
+}
