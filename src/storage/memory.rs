@@ -1,0 +1,251 @@
+//! Everything in RAM: the model that every driver is compared with, and a driver for those who can lose it all.
+//!
+//! [`MemoryStore`] holds the data of queues, [`MemoryManagement`] the queues themselves. Nothing survives the
+//! process, nothing is shared between processes, and nothing but its RAM bounds what a store takes in. One lock
+//! guards a store; no call holds it for longer than one queue's bounded work.
+
+mod claims;
+mod deletion;
+mod listing;
+mod management;
+mod outgoing;
+mod queue;
+
+pub use management::MemoryManagement;
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use self::queue::QueueData;
+use super::{
+    ClaimRequest, Claimed, Claims, Deletion, Error, ListQuery, Messages, Page, Parcel, Popped, Result, Stats,
+    Swept, Transfer,
+};
+use crate::clock::Timestamp;
+use crate::model::{Claim, ClaimId, Cursor, Message, MessageId, NewMessage, ProjectId, QueueName, QueueRef};
+
+/// The data of queues, in RAM.
+pub struct MemoryStore(Mutex<Option<Queues>>);
+
+/// The queues of a store that is open, by project and name.
+type Queues = BTreeMap<Key, QueueData>;
+
+type Key = (ProjectId, QueueName);
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self(Mutex::new(Some(Queues::new())))
+    }
+
+    /// What `act` makes of the queues, or [`Error::Unavailable`] once the store is closed.
+    fn all<T>(&self, act: impl FnOnce(&mut Queues) -> T) -> Result<T> {
+        // A panic in the middle of a change would be a bug, not a reason to stop serving other queues.
+        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        guard.as_mut().map(act).ok_or_else(closed)
+    }
+
+    /// What `act` makes of the data of that queue, if it is of the caller's epoch.
+    fn one<T>(&self, queue: &QueueRef, act: impl FnOnce(&mut QueueData) -> T) -> Result<T> {
+        self.all(|queues| {
+            let data = queues.get_mut(&key(queue)).filter(|data| data.epoch == queue.epoch);
+            data.map(act).ok_or(Error::Gone)
+        })?
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn key(queue: &QueueRef) -> Key {
+    (queue.project.clone(), queue.name.clone())
+}
+
+fn named((project, name): &Key, data: &QueueData) -> QueueRef {
+    QueueRef { project: project.clone(), name: name.clone(), epoch: data.epoch }
+}
+
+fn closed() -> Error {
+    Error::unavailable("the store is closed")
+}
+
+/// Where a walk over all queues goes on.
+fn behind(key: Option<Key>) -> (Bound<Key>, Bound<Key>) {
+    (key.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
+}
+
+#[async_trait]
+impl Messages for MemoryStore {
+    async fn open(&self, queue: &QueueRef, _now: Timestamp) -> Result<()> {
+        let dropped = self.all(|queues| {
+            let stored = queues.get(&key(queue)).map(|data| data.epoch);
+            match stored {
+                Some(epoch) if epoch > queue.epoch => Err(Error::Gone),
+                Some(epoch) if epoch == queue.epoch => Ok(None),
+                _ => Ok(queues.insert(key(queue), QueueData::new(queue.epoch))),
+            }
+        })?;
+        // What is dropped here is freed when the lock is free again.
+        dropped.map(drop)
+    }
+
+    async fn drop_queue(&self, queue: &QueueRef) -> Result<()> {
+        let dropped = self.all(|queues| {
+            let ours = queues.get(&key(queue)).is_some_and(|data| data.epoch <= queue.epoch);
+            ours.then(|| queues.remove(&key(queue)))
+        })?;
+        drop(dropped);
+        Ok(())
+    }
+
+    async fn post(&self, queue: &QueueRef, messages: Vec<NewMessage>, now: Timestamp) -> Result<()> {
+        self.one(queue, |data| data.post(messages, now))
+    }
+
+    async fn list(&self, queue: &QueueRef, query: &ListQuery, now: Timestamp) -> Result<Page> {
+        self.one(queue, |data| data.list(query, now))
+    }
+
+    async fn locate(&self, queue: &QueueRef, id: MessageId, now: Timestamp) -> Result<Option<Cursor>> {
+        self.one(queue, |data| data.locate(id, now))
+    }
+
+    async fn get(&self, queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {
+        self.one(queue, |data| data.get(ids, now))
+    }
+
+    async fn delete(
+        &self,
+        queue: &QueueRef,
+        id: MessageId,
+        claim: Option<ClaimId>,
+        now: Timestamp,
+    ) -> Result<Deletion> {
+        self.one(queue, |data| data.delete(id, claim, now))
+    }
+
+    async fn delete_many(
+        &self,
+        queue: &QueueRef,
+        ids: &[MessageId],
+        claims: Option<&[ClaimId]>,
+        now: Timestamp,
+    ) -> Result<std::result::Result<u64, (MessageId, Deletion)>> {
+        self.one(queue, |data| data.delete_many(ids, claims, now))
+    }
+
+    async fn pop(&self, queue: &QueueRef, limit: usize, now: Timestamp) -> Result<Popped> {
+        self.one(queue, |data| data.pop(limit, now))
+    }
+
+    async fn purge(&self, queue: &QueueRef, now: Timestamp) -> Result<(u64, bool)> {
+        self.one(queue, |data| data.purge(now))
+    }
+
+    async fn stats(&self, queue: &QueueRef, now: Timestamp) -> Result<Stats> {
+        self.one(queue, |data| data.stats(now))
+    }
+
+    async fn sweep(&self, now: Timestamp, budget: usize) -> Result<Swept> {
+        let mut done = Swept::default();
+        let mut left = budget;
+        let mut last = None;
+        // The lock is taken anew for each queue, so that no call waits for the whole walk.
+        while let Some((key, step)) = self.all(|queues| {
+            let (key, data) = queues.range_mut(behind(last.take())).next()?;
+            Some((key.clone(), data.settle(now, left)))
+        })? {
+            left -= step.moved;
+            done.messages += step.expired;
+            done.claims += step.ended;
+            if step.more {
+                done.more = true;
+                break;
+            }
+            last = Some(key);
+        }
+        Ok(done)
+    }
+
+    async fn opened(&self, after: Option<&QueueRef>, limit: usize) -> Result<Vec<QueueRef>> {
+        self.all(|queues| {
+            let rest = queues.range(behind(after.map(key)));
+            rest.take(limit).map(|(key, data)| named(key, data)).collect()
+        })
+    }
+
+    async fn volume(&self) -> Result<(u64, u64)> {
+        self.all(|queues| {
+            let sizes = queues.values().map(QueueData::sizes);
+            sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1))
+        })
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.all(|_| ())
+    }
+
+    async fn close(&self) {
+        let dropped = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(dropped);
+    }
+}
+
+#[async_trait]
+impl Claims for MemoryStore {
+    async fn claim(&self, queue: &QueueRef, request: &ClaimRequest, now: Timestamp) -> Result<Claimed> {
+        self.one(queue, |data| data.claim(request, now))
+    }
+
+    async fn claimed(
+        &self,
+        queue: &QueueRef,
+        claim: ClaimId,
+        now: Timestamp,
+    ) -> Result<Option<(Claim, Vec<Message>)>> {
+        self.one(queue, |data| data.claimed(claim, now))
+    }
+
+    async fn renew(
+        &self,
+        queue: &QueueRef,
+        claim: ClaimId,
+        ttl: u64,
+        grace: u64,
+        now: Timestamp,
+    ) -> Result<bool> {
+        self.one(queue, |data| data.renew(claim, ttl, grace, now))
+    }
+
+    async fn release(&self, queue: &QueueRef, claim: ClaimId, now: Timestamp) -> Result<()> {
+        self.one(queue, |data| data.release(claim, now))
+    }
+}
+
+#[async_trait]
+impl Transfer for MemoryStore {
+    async fn outgoing(&self, queue: &QueueRef, limit: usize) -> Result<Vec<Parcel>> {
+        self.one(queue, |data| data.outgoing.oldest(limit))
+    }
+
+    async fn import(&self, queue: &QueueRef, parcels: &[Parcel], now: Timestamp) -> Result<()> {
+        self.one(queue, |data| data.import(parcels, now))
+    }
+
+    async fn forget(&self, queue: &QueueRef, ids: &[MessageId]) -> Result<()> {
+        self.one(queue, |data| data.outgoing.forget(ids))
+    }
+
+    async fn unfinished(&self, limit: usize) -> Result<Vec<QueueRef>> {
+        self.all(|queues| {
+            let unfinished = queues.iter().filter(|(_, data)| !data.outgoing.is_empty());
+            unfinished.take(limit).map(|(key, data)| named(key, data)).collect()
+        })
+    }
+}

@@ -1,0 +1,109 @@
+//! A store that tells how long its calls take and which of them fail; the calls themselves are passed on.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+
+use super::{
+    ClaimRequest, Claimed, Claims, DataStore, Deletion, Error, ListQuery, Management, Messages, Page, Parcel,
+    Popped, QueueFilter, QueueRecord, Result, Stats, Swept, Transfer,
+};
+use crate::clock::Timestamp;
+use crate::model::{
+    Claim, ClaimId, Cursor, Message, MessageId, Metadata, NewMessage, ProjectId, QueueName, QueueRef,
+};
+use crate::telemetry::{self, Metric};
+
+/// A store with its calls measured: `storage.call.seconds` and `storage.errors`.
+pub struct Timed<S: ?Sized> {
+    inner: Arc<S>,
+    name: &'static str,
+}
+
+impl<S: ?Sized> Timed<S> {
+    /// The store, measured under that name.
+    pub fn new(inner: Arc<S>, name: &'static str) -> Self {
+        Self { inner, name }
+    }
+
+    async fn measure<T>(&self, operation: &'static str, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let start = Instant::now();
+        let answer = call.await;
+        telemetry::observe(Metric::StorageCallSeconds, &[self.name, operation], start.elapsed());
+        match &answer {
+            // A stale epoch is the protocol at work, no failure of the store.
+            Ok(_) | Err(Error::Gone) => {}
+            Err(error) => telemetry::count(Metric::StorageErrors, &[self.name, operation, kind(error)], 1),
+        }
+        answer
+    }
+}
+
+fn kind(error: &Error) -> &'static str {
+    match error {
+        Error::Gone => "gone",
+        Error::Unavailable(_) => "unavailable",
+        Error::Timeout(_) => "timeout",
+        Error::Corrupt(_) => "corrupt",
+    }
+}
+
+/// A trait implemented by measuring each call of the inner store.
+macro_rules! timed {
+    ($trait:ident for $store:ty $([$close:ident])? { $(fn $method:ident($($name:ident: $type:ty),*) -> $answer:ty;)* }) => {
+        #[async_trait]
+        impl $trait for Timed<$store> {
+            $(async fn $method(&self, $($name: $type),*) -> Result<$answer> {
+                self.measure(stringify!($method), self.inner.$method($($name),*)).await
+            })*
+            $(async fn $close(&self) {
+                self.inner.$close().await;
+            })?
+        }
+    };
+}
+
+timed!(Management for dyn Management [close] {
+    fn create_queue(queue: &QueueRef, metadata: &Metadata) -> (QueueRecord, bool);
+    fn queue(project: &ProjectId, name: &QueueName) -> Option<QueueRecord>;
+    fn replace_metadata(seen: &QueueRecord, metadata: &Metadata) -> Option<QueueRecord>;
+    fn delete_queue(project: &ProjectId, name: &QueueName) -> Option<QueueRecord>;
+    fn queues(project: &ProjectId, filter: &QueueFilter) -> Vec<QueueRecord>;
+    fn count_queues(project: &ProjectId) -> u64;
+    fn count_all_queues() -> u64;
+    fn ping() -> ();
+});
+
+timed!(Messages for dyn DataStore [close] {
+    fn open(queue: &QueueRef, now: Timestamp) -> ();
+    fn drop_queue(queue: &QueueRef) -> ();
+    fn post(queue: &QueueRef, messages: Vec<NewMessage>, now: Timestamp) -> ();
+    fn list(queue: &QueueRef, query: &ListQuery, now: Timestamp) -> Page;
+    fn locate(queue: &QueueRef, id: MessageId, now: Timestamp) -> Option<Cursor>;
+    fn get(queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Vec<Message>;
+    fn delete(queue: &QueueRef, id: MessageId, claim: Option<ClaimId>, now: Timestamp) -> Deletion;
+    fn delete_many(queue: &QueueRef, ids: &[MessageId], claims: Option<&[ClaimId]>, now: Timestamp)
+        -> std::result::Result<u64, (MessageId, Deletion)>;
+    fn pop(queue: &QueueRef, limit: usize, now: Timestamp) -> Popped;
+    fn purge(queue: &QueueRef, now: Timestamp) -> (u64, bool);
+    fn stats(queue: &QueueRef, now: Timestamp) -> Stats;
+    fn sweep(now: Timestamp, budget: usize) -> Swept;
+    fn opened(after: Option<&QueueRef>, limit: usize) -> Vec<QueueRef>;
+    fn volume() -> (u64, u64);
+    fn ping() -> ();
+});
+
+timed!(Claims for dyn DataStore {
+    fn claim(queue: &QueueRef, request: &ClaimRequest, now: Timestamp) -> Claimed;
+    fn claimed(queue: &QueueRef, claim: ClaimId, now: Timestamp) -> Option<(Claim, Vec<Message>)>;
+    fn renew(queue: &QueueRef, claim: ClaimId, ttl: u64, grace: u64, now: Timestamp) -> bool;
+    fn release(queue: &QueueRef, claim: ClaimId, now: Timestamp) -> ();
+});
+
+timed!(Transfer for dyn DataStore {
+    fn outgoing(queue: &QueueRef, limit: usize) -> Vec<Parcel>;
+    fn import(queue: &QueueRef, parcels: &[Parcel], now: Timestamp) -> ();
+    fn forget(queue: &QueueRef, ids: &[MessageId]) -> ();
+    fn unfinished(limit: usize) -> Vec<QueueRef>;
+});

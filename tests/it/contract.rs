@@ -1,0 +1,56 @@
+//! One suite for every store.
+//!
+//! Each test is a function over a [`fixture::Queue`] (or a management store) and is run once for each store
+//! that `every_store` (or `every_management`) names. Time is passed in as plain values.
+//!
+//! A new store needs a function in `fixture`, named as the store, a line in the macro, and a test in `model`.
+
+/// Makes of each named function a test for each store of messages.
+macro_rules! every_store {
+    ($($test:ident),+ $(,)?) => {
+        tests_of!(memory, crate::contract::fixture::Queue::open_in, $($test),+);
+        tests_of!(sqlite, crate::contract::fixture::Queue::open_in, $($test),+);
+    };
+}
+
+/// Makes of each named function a test for each management store.
+macro_rules! every_management {
+    ($($test:ident),+ $(,)?) => {
+        tests_of!(memory_management, crate::contract::fixture::management, $($test),+);
+        tests_of!(sql_management, crate::contract::fixture::management, $($test),+);
+    };
+}
+
+/// A module named as the store, with one test for each function.
+macro_rules! tests_of {
+    ($store:ident, $wrap:path, $($test:ident),+) => {
+        mod $store {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    let store = crate::contract::fixture::$store().await;
+                    super::$test(&$wrap(store).await).await;
+                }
+            )+
+        }
+    };
+}
+
+mod bodies;
+mod claims;
+mod concurrency;
+mod dead_letters;
+mod delays;
+mod deletion;
+mod epochs;
+mod expiry;
+pub(crate) mod fixture;
+mod lifecycle;
+mod listing;
+mod management;
+mod posting;
+mod reading;
+mod removal;
+mod stats;
+mod steps;
+mod tenants;

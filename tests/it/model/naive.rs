@@ -1,0 +1,198 @@
+//! A store that is right because it is dumb: vectors, and a scan for every question.
+//!
+//! It shares no idea with the stores under test: before each call it tidies the queue up completely, then looks
+//! at every message. It knows no bounds, so that nothing is ever left for another call.
+
+mod queue;
+
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use zaqar::clock::Timestamp;
+use zaqar::model::{Claim, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
+use zaqar::storage::{
+    ClaimRequest, Claimed, Claims, Deletion, Error, ListQuery, Messages, Page, Parcel, Popped, Result, Stats,
+    Swept, Transfer,
+};
+
+use self::queue::NaiveQueue;
+
+/// All queues, in no order.
+#[derive(Default)]
+pub(super) struct Naive(Mutex<Vec<(QueueRef, NaiveQueue)>>);
+
+impl Naive {
+    fn all<T>(&self, act: impl FnOnce(&mut Vec<(QueueRef, NaiveQueue)>) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What `act` makes of the queue of exactly that name and epoch.
+    fn one<T>(&self, name: &QueueRef, act: impl FnOnce(&mut NaiveQueue) -> T) -> Result<T> {
+        self.all(|queues| {
+            let found = queues.iter_mut().find(|(queue, _)| queue == name);
+            found.map(|(_, queue)| act(queue)).ok_or(Error::Gone)
+        })
+    }
+
+    /// The same, with the queue tidied up.
+    fn tidy<T>(&self, name: &QueueRef, now: Timestamp, act: impl FnOnce(&mut NaiveQueue) -> T) -> Result<T> {
+        self.one(name, |queue| {
+            queue.tidy(now);
+            act(queue)
+        })
+    }
+}
+
+fn same_name(a: &QueueRef, b: &QueueRef) -> bool {
+    a.project == b.project && a.name == b.name
+}
+
+#[async_trait]
+impl Messages for Naive {
+    async fn open(&self, name: &QueueRef, _now: Timestamp) -> Result<()> {
+        self.all(|queues| {
+            let found = queues.iter().position(|(queue, _)| same_name(queue, name));
+            match found.map(|n| (n, queues[n].0.epoch)) {
+                Some((_, epoch)) if epoch > name.epoch => return Err(Error::Gone),
+                Some((_, epoch)) if epoch == name.epoch => return Ok(()),
+                Some((n, _)) => drop(queues.remove(n)),
+                None => {}
+            }
+            queues.push((name.clone(), NaiveQueue::default()));
+            Ok(())
+        })
+    }
+
+    async fn drop_queue(&self, name: &QueueRef) -> Result<()> {
+        self.all(|queues| queues.retain(|(queue, _)| !same_name(queue, name) || queue.epoch > name.epoch));
+        Ok(())
+    }
+
+    async fn post(&self, name: &QueueRef, messages: Vec<NewMessage>, now: Timestamp) -> Result<()> {
+        self.tidy(name, now, |queue| queue.post(messages, now))
+    }
+
+    async fn list(&self, name: &QueueRef, query: &ListQuery, now: Timestamp) -> Result<Page> {
+        self.tidy(name, now, |queue| queue.list(query))
+    }
+
+    async fn locate(&self, name: &QueueRef, id: MessageId, now: Timestamp) -> Result<Option<Cursor>> {
+        self.tidy(name, now, |queue| queue.find(id).map(queue::Item::cursor))
+    }
+
+    async fn get(&self, name: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {
+        self.tidy(name, now, |queue| queue.get(ids))
+    }
+
+    async fn delete(
+        &self,
+        name: &QueueRef,
+        id: MessageId,
+        claim: Option<ClaimId>,
+        now: Timestamp,
+    ) -> Result<Deletion> {
+        self.tidy(name, now, |queue| queue.delete(id, claim))
+    }
+
+    async fn delete_many(
+        &self,
+        name: &QueueRef,
+        ids: &[MessageId],
+        claims: Option<&[ClaimId]>,
+        now: Timestamp,
+    ) -> Result<std::result::Result<u64, (MessageId, Deletion)>> {
+        self.tidy(name, now, |queue| queue.delete_many(ids, claims))
+    }
+
+    async fn pop(&self, name: &QueueRef, limit: usize, now: Timestamp) -> Result<Popped> {
+        self.tidy(name, now, |queue| queue.pop(limit))
+    }
+
+    async fn purge(&self, name: &QueueRef, now: Timestamp) -> Result<(u64, bool)> {
+        self.tidy(name, now, |queue| (queue.purge(), false))
+    }
+
+    async fn stats(&self, name: &QueueRef, now: Timestamp) -> Result<Stats> {
+        self.tidy(name, now, |queue| queue.stats())
+    }
+
+    async fn sweep(&self, now: Timestamp, _budget: usize) -> Result<Swept> {
+        self.all(|queues| queues.iter_mut().for_each(|(_, queue)| queue.tidy(now)));
+        Ok(Swept::default())
+    }
+
+    async fn opened(&self, after: Option<&QueueRef>, limit: usize) -> Result<Vec<QueueRef>> {
+        self.all(|queues| {
+            let start = after.map_or(0, |after| {
+                queues.iter().position(|(queue, _)| queue == after).map_or(queues.len(), |n| n + 1)
+            });
+            Ok(queues[start..].iter().take(limit).map(|(queue, _)| queue.clone()).collect())
+        })
+    }
+
+    async fn volume(&self) -> Result<(u64, u64)> {
+        self.all(|queues| {
+            let stats: Vec<Stats> = queues.iter().map(|(_, queue)| queue.stats()).collect();
+            Ok((stats.iter().map(|stats| stats.free).sum(), stats.iter().map(|stats| stats.claimed).sum()))
+        })
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn close(&self) {}
+}
+
+#[async_trait]
+impl Claims for Naive {
+    async fn claim(&self, name: &QueueRef, request: &ClaimRequest, now: Timestamp) -> Result<Claimed> {
+        self.tidy(name, now, |queue| queue.claim(request, now))
+    }
+
+    async fn claimed(
+        &self,
+        name: &QueueRef,
+        claim: ClaimId,
+        now: Timestamp,
+    ) -> Result<Option<(Claim, Vec<Message>)>> {
+        self.tidy(name, now, |queue| queue.claimed(claim))
+    }
+
+    async fn renew(
+        &self,
+        name: &QueueRef,
+        claim: ClaimId,
+        ttl: u64,
+        grace: u64,
+        now: Timestamp,
+    ) -> Result<bool> {
+        self.tidy(name, now, |queue| queue.renew(claim, ttl, grace, now))
+    }
+
+    async fn release(&self, name: &QueueRef, claim: ClaimId, now: Timestamp) -> Result<()> {
+        self.tidy(name, now, |queue| queue.release(claim))
+    }
+}
+
+#[async_trait]
+impl Transfer for Naive {
+    async fn outgoing(&self, name: &QueueRef, limit: usize) -> Result<Vec<Parcel>> {
+        self.one(name, |queue| queue.outgoing.iter().take(limit).cloned().collect())
+    }
+
+    async fn import(&self, name: &QueueRef, parcels: &[Parcel], now: Timestamp) -> Result<()> {
+        self.tidy(name, now, |queue| queue.import(parcels, now))
+    }
+
+    async fn forget(&self, name: &QueueRef, ids: &[MessageId]) -> Result<()> {
+        self.one(name, |queue| queue.outgoing.retain(|parcel| !ids.contains(&parcel.id)))
+    }
+
+    async fn unfinished(&self, limit: usize) -> Result<Vec<QueueRef>> {
+        self.all(|queues| {
+            let unfinished = queues.iter().filter(|(_, queue)| !queue.outgoing.is_empty());
+            Ok(unfinished.take(limit).map(|(name, _)| name.clone()).collect())
+        })
+    }
+}

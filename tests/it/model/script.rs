@@ -1,0 +1,241 @@
+//! Thinks up operations, and lets time pass.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+
+use zaqar::clock::Timestamp;
+
+use super::operation::{Claim, List, Number, Operation, Post, Told};
+use super::pair::{QUEUES, target};
+use super::random::Random;
+use crate::contract::fixture::START;
+
+/// How many operations a failure shows.
+const SHOWN: usize = 60;
+
+/// The clients that post and read.
+const CLIENTS: [&str; 3] = ["a", "b", "3381af92-2b9e-11e3-b191-71861300734c"];
+
+/// A source of operations that mean something: most name messages and claims that exist.
+pub(super) struct Script {
+    random: Random,
+    now: Timestamp,
+    queues: [Known; QUEUES.len()],
+    /// The queue of the operation that is being made.
+    queue: usize,
+    messages: Number,
+    claims: Number,
+    /// Moments at which something ends or falls due.
+    deadlines: Vec<Timestamp>,
+    told: VecDeque<Told>,
+}
+
+/// What the script knows of a queue.
+#[derive(Default)]
+struct Known {
+    /// The latest epoch at which it was opened.
+    epoch: i64,
+    open: bool,
+    messages: VecDeque<Number>,
+    claims: VecDeque<Number>,
+}
+
+impl Script {
+    pub(super) fn new(random: Random) -> Self {
+        Self {
+            random,
+            now: START,
+            queues: Default::default(),
+            queue: 0,
+            messages: 0,
+            claims: 0,
+            deadlines: Vec::new(),
+            told: VecDeque::new(),
+        }
+    }
+
+    /// The next operation, perhaps at a later time.
+    pub(super) fn next(&mut self) -> Told {
+        if self.random.chance(15) {
+            self.pass_time();
+        }
+        self.queue = self.random.index(QUEUES.len());
+        let known = &self.queues[self.queue];
+        let told = if (known.open || self.random.chance(30)) && !self.random.chance(1) {
+            // Most calls know the queue's epoch; some come late, some are ahead.
+            let ahead = if self.random.chance(3) { self.random.pick(&[-1, 1]).unwrap_or(0) } else { 0 };
+            Told { now: self.now, queue: self.queue, epoch: known.epoch + ahead, operation: self.operation() }
+        } else {
+            self.open()
+        };
+        if matches!(told.operation, Operation::Drop) && told.epoch >= self.queues[told.queue].epoch {
+            self.queues[told.queue].open = false;
+        }
+        self.told.push_front(told.clone());
+        self.told.truncate(SHOWN * QUEUES.len());
+        told
+    }
+
+    /// Opens the queue at a new epoch, or again, or at an old one.
+    fn open(&mut self) -> Told {
+        let known = &mut self.queues[self.queue];
+        let epoch = known.epoch + self.random.pick(&[-1, 0, 1, 1, 1, 2]).unwrap_or(0);
+        if epoch >= known.epoch {
+            known.epoch = epoch;
+            known.open = true;
+        }
+        Told { now: self.now, queue: self.queue, epoch, operation: Operation::Open }
+    }
+
+    /// What the queue of the last operation was told of late, the last first.
+    pub(super) fn told(&self) -> String {
+        let touched = |told: &&Told| {
+            let others = matches!(told.operation, Operation::Sweep(_) | Operation::HandOver { .. });
+            told.queue == self.queue || others
+        };
+        self.told.iter().filter(touched).take(SHOWN).fold(String::new(), |mut text, told| {
+            let at = told.now.micros() - START.micros();
+            let (name, epoch) = (QUEUES[told.queue], told.epoch);
+            let _ = writeln!(text, "{at:>12} µs {name:?} epoch {epoch}: {:?}", told.operation);
+            text
+        })
+    }
+
+    fn operation(&mut self) -> Operation {
+        match self.random.below(100) {
+            0..=23 => Operation::Post(self.posts()),
+            24..=40 => Operation::List(self.list()),
+            41..=43 => Operation::Locate(self.message()),
+            44..=47 => Operation::Get(self.messages(6)),
+            48..=54 => Operation::Delete(self.message(), self.perhaps_claim()),
+            55..=59 => Operation::DeleteMany(self.messages(3), self.perhaps_claims()),
+            60..=62 => Operation::Pop(1 + self.random.index(4)),
+            63..=66 => Operation::Stats,
+            67..=80 => Operation::Claim(self.claim()),
+            81..=83 => Operation::Claimed(self.known_claim()),
+            84..=87 => {
+                let (ttl, grace) = (self.seconds(30), self.random.below(6));
+                Operation::Renew { claim: self.known_claim(), ttl, grace }
+            }
+            88..=90 => Operation::Release(self.known_claim()),
+            91 => Operation::Outgoing,
+            92..=94 => {
+                let (limit, forget) = (1 + self.random.index(5), self.random.chance(70));
+                Operation::HandOver { limit, forget, epoch: self.queues[target(self.queue)].epoch }
+            }
+            95..=97 => Operation::Sweep(1 + self.random.index(20)),
+            _ if self.random.chance(50) => Operation::Purge,
+            _ if self.random.chance(30) => Operation::Drop,
+            _ => Operation::Stats,
+        }
+    }
+
+    /// Lets some time pass: a little, or just until something happens, or long.
+    fn pass_time(&mut self) {
+        self.deadlines.retain(|deadline| *deadline > self.now);
+        let deadlines = [(); 3].map(|()| self.random.pick(&self.deadlines).unwrap_or(self.now));
+        let deadline = deadlines.into_iter().min().unwrap_or(self.now);
+        self.now = match self.random.below(80) {
+            0..=49 => self.now.plus_seconds(self.random.below(3)),
+            50..=66 => deadline,
+            67..=78 => Timestamp::from_micros(deadline.micros() - 1).max(self.now),
+            _ => self.now.plus_seconds(self.random.below(60)),
+        };
+    }
+
+    /// Seconds up to `most` from now on, at the end of which something will happen.
+    fn seconds(&mut self, most: u64) -> u64 {
+        let seconds = 1 + self.random.below(most);
+        self.deadlines.push(self.now.plus_seconds(seconds));
+        seconds
+    }
+
+    fn posts(&mut self) -> Vec<Post> {
+        let count = 1 + self.random.index(6);
+        (0..count).map(|_| self.post()).collect()
+    }
+
+    fn post(&mut self) -> Post {
+        let message = if self.random.chance(8) {
+            self.message()
+        } else {
+            self.messages += 1;
+            self.messages
+        };
+        remember(&mut self.queues[self.queue].messages, message, 30);
+        let ttl = if self.random.chance(40) { self.seconds(20) } else { 100 + self.seconds(50) };
+        let delay = if self.random.chance(25) { self.seconds(15) } else { 0 };
+        Post { message, ttl, delay, client: CLIENTS[self.random.index(CLIENTS.len())] }
+    }
+
+    /// The queue of which something is named: seldom another one than the call is about.
+    fn named(&mut self) -> &Known {
+        let n = if self.random.chance(5) { self.random.index(QUEUES.len()) } else { self.queue };
+        &self.queues[n]
+    }
+
+    /// A message that was posted of late, as likely as not still there.
+    fn message(&mut self) -> Number {
+        let n = self.random.index(30);
+        let known = self.named();
+        known.messages.get(n % known.messages.len().max(1)).copied().unwrap_or(0)
+    }
+
+    fn messages(&mut self, most: usize) -> Vec<Number> {
+        let count = 1 + self.random.index(most);
+        (0..count).map(|_| self.message()).collect()
+    }
+
+    /// A claim that was made of late.
+    fn known_claim(&mut self) -> Number {
+        let n = self.random.index(5);
+        let known = self.named();
+        known.claims.get(n % known.claims.len().max(1)).copied().unwrap_or(0)
+    }
+
+    fn perhaps_claim(&mut self) -> Option<Number> {
+        self.random.chance(60).then(|| self.known_claim())
+    }
+
+    fn perhaps_claims(&mut self) -> Option<Vec<Number>> {
+        self.random.chance(50).then(|| {
+            let count = self.random.index(10);
+            (0..count).map(|_| self.known_claim()).collect()
+        })
+    }
+
+    fn list(&mut self) -> List {
+        List {
+            after: self.random.chance(60).then(|| self.random.index(1_000)),
+            limit: 1 + self.random.index(12),
+            without: self.random.chance(40).then(|| CLIENTS[self.random.index(CLIENTS.len())]),
+            claimed: self.random.chance(40),
+            delayed: self.random.chance(40),
+        }
+    }
+
+    fn claim(&mut self) -> Claim {
+        let number = if self.random.chance(15) {
+            self.known_claim()
+        } else {
+            self.claims += 1;
+            self.claims
+        };
+        remember(&mut self.queues[self.queue].claims, number, 5);
+        let dead_ttl = if self.random.chance(50) { Some(self.seconds(30)) } else { None };
+        let max_claims = i64::try_from(self.random.below(5)).unwrap_or(0);
+        let counted = target(self.queue) != self.queue && self.random.chance(80);
+        Claim {
+            number,
+            ttl: self.seconds(40),
+            grace: self.random.below(6),
+            limit: 1 + self.random.index(5),
+            dead: counted.then_some((max_claims - i64::from(self.random.chance(10)), dead_ttl)),
+        }
+    }
+}
+
+fn remember(numbers: &mut VecDeque<Number>, number: Number, most: usize) {
+    numbers.push_front(number);
+    numbers.truncate(most);
+}
