@@ -1,0 +1,183 @@
+//! The file: its tables, its version, and how connections to it are set up.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::Problem;
+
+/// The version of the tables below, kept in the file's `user_version`.
+pub(super) const VERSION: i32 = 1;
+
+/// "ZQMS": marks the file as a message store, kept in the file's `application_id`.
+const APPLICATION: i32 = 0x5a51_4d53;
+
+/// Size of a page of a new file, in bytes.
+const PAGE_SIZE: u32 = 4096;
+
+/// The tables.
+///
+/// * `queues`: a row a queue; `project` and `name` are null once it was dropped and its rows wait for the sweep.
+///   `last` is the greatest position handed out. The counters change once a batch. `wake` is never later than
+///   the first moment at which the sweep finds something to do here. The index on it takes the rows without too:
+///   for a partial one SQLite would prepare the sweep's query anew each time.
+/// * `messages`: what never changes of a message, its body above all, so that no later step rewrites it.
+/// * `ids`: where the message of an id lies: its position, or when it is due.
+/// * `ready`, `claimed`, `delayed`: a message lies in exactly one; the narrow, changing part of it.
+/// * `expiring`: by queue and time, for the sweep and the numbers.
+/// * `claims`: `positions` holds 8 bytes (big endian) a message, ascending; never empty.
+/// * `outgoing`: messages on their way out; their bodies stay in `messages`.
+const TABLES: &str = "
+CREATE TABLE queues (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT,
+    name TEXT,
+    epoch INTEGER NOT NULL,
+    last INTEGER NOT NULL DEFAULT 0,
+    total INTEGER NOT NULL DEFAULT 0,
+    claimed INTEGER NOT NULL DEFAULT 0,
+    delayed INTEGER NOT NULL DEFAULT 0,
+    wake INTEGER,
+    UNIQUE (project, name)
+) STRICT;
+CREATE INDEX queues_wake ON queues (wake);
+CREATE TABLE messages (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL,
+    created INTEGER NOT NULL,
+    checksum BLOB,
+    body BLOB NOT NULL
+) STRICT;
+CREATE TABLE ids (
+    id BLOB NOT NULL,
+    queue INTEGER NOT NULL,
+    key INTEGER NOT NULL,
+    position INTEGER,
+    due INTEGER,
+    PRIMARY KEY (id, queue)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE ready (
+    queue INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    key INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    ttl INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    client BLOB NOT NULL,
+    PRIMARY KEY (queue, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE claimed (
+    queue INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    key INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    ttl INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    client BLOB NOT NULL,
+    claim BLOB NOT NULL,
+    PRIMARY KEY (queue, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE delayed (
+    queue INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    key INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    ttl INTEGER NOT NULL,
+    client BLOB NOT NULL,
+    PRIMARY KEY (queue, due, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE expiring (
+    queue INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    key INTEGER NOT NULL,
+    PRIMARY KEY (queue, expires, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE claims (
+    queue INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    ttl INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    positions BLOB NOT NULL,
+    PRIMARY KEY (queue, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claims_expires ON claims (queue, expires);
+CREATE TABLE outgoing (
+    queue INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    target TEXT NOT NULL,
+    key INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    ttl INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    client BLOB NOT NULL,
+    PRIMARY KEY (queue, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX outgoing_id ON outgoing (queue, id);
+";
+
+/// Opens the connection that writes, and creates or checks the tables.
+pub(super) fn writer(path: &Path, busy: Duration) -> Result<Connection, Problem> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(busy)?;
+    prepare(&connection)?;
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = 0;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -16384;",
+    )?;
+    Ok(connection)
+}
+
+/// Opens a connection that only reads; the file has its tables.
+pub(super) fn reader(path: &Path, busy: Duration) -> Result<Connection, Problem> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(busy)?;
+    connection.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2048;")?;
+    Ok(connection)
+}
+
+/// Checks whose file it is and which version it has; a new one gets its tables.
+fn prepare(connection: &Connection) -> Result<(), Problem> {
+    let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
+    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let version = number("user_version")?;
+    if objects == 0 && version == 0 {
+        return create(connection);
+    }
+    if number("application_id")? != APPLICATION {
+        return Err(Problem::Foreign);
+    }
+    if version != VERSION {
+        return Err(Problem::Version { found: version, known: VERSION });
+    }
+    Ok(())
+}
+
+/// Makes the tables. Page size and vacuum mode take effect only on an empty file, before it turns to WAL.
+fn create(connection: &Connection) -> Result<(), Problem> {
+    connection.execute_batch(&format!(
+        "PRAGMA page_size = {PAGE_SIZE};
+         PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA journal_mode = WAL;
+         BEGIN IMMEDIATE;
+         {TABLES}
+         PRAGMA application_id = {APPLICATION};
+         PRAGMA user_version = {VERSION};
+         COMMIT;"
+    ))?;
+    Ok(())
+}
+
+/// Opens the connection that moves the write-ahead log into the file.
+pub(super) fn checkpointer(path: &Path) -> Result<Connection, Problem> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -256;")?;
+    Ok(connection)
+}
