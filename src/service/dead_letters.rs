@@ -1,0 +1,108 @@
+//! The mover of dead letters: from a queue's outgoing list to the queues they are meant for.
+//!
+//! Each parcel is imported at its target by its identity and then forgotten at its source, so that a crash
+//! between the two repeats the import and nothing is lost. Moves out of one queue follow one another.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+
+use tokio::sync::Mutex;
+
+use super::{Context, Service};
+use crate::error::{Error, Result};
+use crate::model::{ClientId, Metadata, ProjectId, QueueName, QueueRef};
+use crate::storage::{self, Parcel};
+use crate::telemetry::{self, Metric};
+
+/// The most parcels moved at a time.
+const BATCH: usize = 100;
+
+/// The most queues with unfinished moves that one round of the sweep takes up.
+const QUEUES: usize = 100;
+
+/// How often a batch is tried while others delete and create its target.
+const ATTEMPTS: usize = 4;
+
+/// Locks that keep two moves out of one queue from overlapping; a queue always finds the same one.
+#[derive(Default)]
+pub(super) struct MoveLocks {
+    locks: [Mutex<()>; 32],
+}
+
+impl MoveLocks {
+    fn of(&self, queue: &QueueRef) -> &Mutex<()> {
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(queue);
+        &self.locks[usize::try_from(hash % self.locks.len() as u64).unwrap_or(0)]
+    }
+}
+
+impl Service {
+    /// Moves what stands in the outgoing list of a queue and waits for it. A move goes on when its caller goes
+    /// away; what fails is left for the next round of the sweep.
+    pub(super) async fn move_dead_letters(&self, queue: QueueRef) {
+        let service = self.clone();
+        let moved = self.inner.tasks.spawn(async move { service.empty_outgoing(&queue).await }).await;
+        match moved {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error.cause = ?error, "dead letters wait for the next sweep"),
+            Err(lost) => tracing::error!(error.cause = ?lost, "the mover of dead letters failed"),
+        }
+    }
+
+    /// Takes up moves that a crash or an unreachable store left unfinished.
+    pub(super) async fn move_unfinished(&self) -> storage::Result<()> {
+        for queue in self.inner.stores.data.unfinished(QUEUES).await? {
+            self.move_dead_letters(queue).await;
+        }
+        Ok(())
+    }
+
+    async fn empty_outgoing(&self, source: &QueueRef) -> Result<()> {
+        let _turn = self.inner.moves.of(source).lock().await;
+        let failed = || Error::unavailable("Dead letters could not be moved.");
+        let data = &self.inner.stores.data;
+        loop {
+            let parcels = match data.outgoing(source, BATCH).await {
+                Err(storage::Error::Gone) => return Ok(()),
+                parcels => parcels.map_err(failed())?,
+            };
+            if parcels.is_empty() {
+                return Ok(());
+            }
+            let ids: Vec<_> = parcels.iter().map(|parcel| parcel.id).collect();
+            let mut targets: BTreeMap<QueueName, Vec<Parcel>> = BTreeMap::new();
+            for parcel in parcels {
+                targets.entry(parcel.target.clone()).or_default().push(parcel);
+            }
+            for (target, parcels) in targets {
+                self.deliver(&source.project, &target, &parcels).await?;
+            }
+            telemetry::count(Metric::MessagesDeadLettered, &[], ids.len() as u64);
+            match data.forget(source, &ids).await {
+                Err(storage::Error::Gone) => return Ok(()),
+                forgotten => forgotten.map_err(failed())?,
+            }
+        }
+    }
+
+    /// Puts parcels into their queue, which is created where it is missing.
+    async fn deliver(&self, project: &ProjectId, target: &QueueName, parcels: &[Parcel]) -> Result<()> {
+        const FAILED: &str = "Dead letters could not be moved.";
+        let context = Context { project: project.clone(), client: ClientId::new(""), roles: Vec::new() };
+        for attempt in 0..ATTEMPTS {
+            let known = match self.known(project, target).await? {
+                Some(known) => known,
+                None => self.create(&context, target, &Metadata::new(), FAILED).await?.0,
+            };
+            if attempt > 0 {
+                self.open_again(&known, FAILED).await?;
+            }
+            let now = self.inner.clock.now();
+            match self.inner.stores.data.import(known.queue(), parcels, now).await {
+                Err(storage::Error::Gone) => self.inner.registry.forget(project, target),
+                imported => return imported.map_err(Error::unavailable(FAILED)),
+            }
+        }
+        Err(Error::Unavailable(FAILED, storage::Error::Gone))
+    }
+}

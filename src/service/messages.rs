@@ -1,0 +1,454 @@
+//! Messages: post, list, get, delete, pop.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::queues::page_size;
+use super::registry::Known;
+use super::{Context, Service};
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::model::json::Posted;
+use crate::model::limits::MIN_MESSAGE_TTL;
+use crate::model::{
+    ClaimId, Cursor, Marker, Message, MessageId, Metadata, NewMessage, Position, QueueName, checksum,
+};
+use crate::storage::{self, Deletion, ListQuery};
+use crate::telemetry::{self, Metric};
+
+use super::attributes::Attributes;
+
+/// How often a post is tried while others delete and create its queue.
+const POST_ATTEMPTS: usize = 4;
+
+/// What a queue demands of the body of a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PostTerms {
+    /// The most bytes it may have.
+    pub max_size: u64,
+    /// Whether messages may be delayed; otherwise `delay` is an unknown field.
+    pub delays: bool,
+}
+
+/// A message as a client sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageView {
+    /// Its identity.
+    pub id: MessageId,
+    /// Seconds it may live.
+    pub ttl: u64,
+    /// Seconds since it was posted.
+    pub age: u64,
+    /// The live claim that holds it.
+    pub claim: Option<ClaimId>,
+    /// How often it was claimed from a queue with dead letters on.
+    pub claim_count: u32,
+    /// MD5 of the body, where checksums are on.
+    pub checksum: Option<[u8; 16]>,
+    /// The body: JSON text, in clear.
+    pub body: Bytes,
+}
+
+/// Which messages a client wants listed.
+#[derive(Clone, Debug, Default)]
+pub struct ListRequest {
+    /// Where to begin.
+    pub marker: Option<String>,
+    /// At most this many; 10 where it is not given.
+    pub limit: Option<i64>,
+    /// The client's own messages too.
+    pub echo: bool,
+    /// Claimed messages too.
+    pub include_claimed: bool,
+    /// Messages not yet due too. On a queue without a default delay they are always included.
+    pub include_delayed: Option<bool>,
+}
+
+/// A page of messages.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// The messages, in order.
+    pub messages: Vec<MessageView>,
+    /// Where the next page begins, unless this one is empty.
+    pub marker: Option<String>,
+    /// Whether delayed messages were included, if the client asked or the queue has no default delay.
+    pub include_delayed: Option<bool>,
+}
+
+/// Which messages a client wants removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// Those with these ids.
+    Ids(Vec<String>),
+    /// So many of the oldest, which are returned.
+    Pop(usize),
+}
+
+impl Service {
+    /// What a queue demands of the body of a post.
+    pub async fn post_terms(&self, context: &Context, name: &QueueName) -> Result<PostTerms> {
+        let most = self.limits().max_messages_post_size;
+        let known = self.known(&context.project, name).await?;
+        let attributes = known.map(|known| known.attributes.clone()).unwrap_or_default();
+        let max_size = attributes.max_post_size.map_or(most, |own| own.min(most));
+        Ok(PostTerms { max_size, delays: attributes.delay.is_some() })
+    }
+
+    /// Stores messages, all or none, in order; a missing queue is created. Their ids, in order.
+    pub async fn post(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        submissions: &[Posted],
+    ) -> Result<Vec<MessageId>> {
+        let failed = || Error::unavailable("Messages could not be enqueued.");
+        for attempt in 0..POST_ATTEMPTS {
+            let known = self.known_or_created(context, name, submissions).await?;
+            let now = self.inner.clock.now();
+            if attempt > 0 {
+                self.open_again(&known, "Messages could not be enqueued.").await?;
+            }
+            let messages = self.prepare(context, &known.attributes, submissions, now)?;
+            let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
+            match self.inner.stores.data.post(known.queue(), messages, now).await {
+                Err(storage::Error::Gone) => self.inner.registry.forget(&context.project, name),
+                stored => {
+                    stored.map_err(failed())?;
+                    telemetry::count(Metric::MessagesPosted, &[], ids.len() as u64);
+                    return Ok(ids);
+                }
+            }
+        }
+        Err(failed()(storage::Error::Gone))
+    }
+
+    /// The queue; where it is missing and the submissions are in order, a new one.
+    async fn known_or_created(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        submissions: &[Posted],
+    ) -> Result<Arc<Known>> {
+        if let Some(known) = self.known(&context.project, name).await? {
+            return Ok(known);
+        }
+        self.prepare(context, &Attributes::default(), submissions, self.inner.clock.now())?;
+        Ok(self.create(context, name, &Metadata::new(), "Messages could not be enqueued.").await?.0)
+    }
+
+    /// Checks what was submitted and makes messages of it.
+    fn prepare(
+        &self,
+        context: &Context,
+        attributes: &Attributes,
+        submissions: &[Posted],
+        now: Timestamp,
+    ) -> Result<Vec<NewMessage>> {
+        let mut messages = Vec::with_capacity(submissions.len());
+        for (index, submission) in (0..).zip(submissions) {
+            let (ttl, delay) = self.check(attributes, submission)?;
+            // Ids of one post rise with their order.
+            let id = MessageId::new(Timestamp::from_micros(now.micros() + index));
+            let checksum = self.inner.settings.checksums.then(|| checksum::of(&submission.body)).flatten();
+            let body = if attributes.encrypts {
+                self.inner.vault.seal(&context.project, id, &submission.body).map_err(sealed)?
+            } else {
+                submission.body.clone()
+            };
+            let client = context.client.clone();
+            messages.push(NewMessage { id, ttl, delay, client, checksum, body });
+        }
+        Ok(messages)
+    }
+
+    /// The ttl and delay of a message, within their ranges.
+    fn check(&self, attributes: &Attributes, submission: &Posted) -> Result<(u64, u64)> {
+        let limits = self.limits();
+        let default = attributes.default_ttl.unwrap_or(limits.defaults.message_ttl);
+        let ttl = submission.ttl.map_or(Some(default), |ttl| u64::try_from(ttl).ok());
+        let ttl = ttl.filter(|ttl| (MIN_MESSAGE_TTL..=limits.max_message_ttl).contains(ttl)).ok_or_else(|| {
+            Error::invalid(format!(
+                "The TTL for a message may not exceed {} seconds, and must be at least {MIN_MESSAGE_TTL} seconds long.",
+                limits.max_message_ttl
+            ))
+        })?;
+        // Only a delay queue delays; elsewhere the field means nothing.
+        let delay = match (attributes.delay, submission.delay) {
+            (None, _) => Some(0),
+            (Some(default), None) => Some(default),
+            (Some(_), Some(asked)) => u64::try_from(asked).ok(),
+        };
+        let delay = delay.filter(|delay| *delay <= limits.max_message_delay);
+        let delay = delay.ok_or_else(|| {
+            Error::invalid(format!(
+                "The Delay TTL for a message may not exceed {} seconds,and must be at least 0 seconds long.",
+                limits.max_message_delay
+            ))
+        })?;
+        Ok((ttl, delay))
+    }
+
+    /// A page of a queue's messages; that of a missing queue is empty.
+    pub async fn list(&self, context: &Context, name: &QueueName, request: &ListRequest) -> Result<Listing> {
+        let most = self.limits().max_messages_per_page;
+        let limit = page_size(request.limit, most).ok_or_else(|| limit_error(most))?;
+        let page = self
+            .on_queue(&context.project, name, "Messages could not be listed.", |known| async move {
+                self.page(context, known, request, limit).await
+            })
+            .await?;
+        let Some((known, include_delayed, page)) = page else { return Ok(Listing::default()) };
+        let marker = page.last().map(|message| Marker::text(message.cursor, known.queue()));
+        Ok(Listing { messages: self.views(context, page)?, marker, include_delayed })
+    }
+
+    async fn page(
+        &self,
+        context: &Context,
+        known: Arc<Known>,
+        request: &ListRequest,
+        limit: usize,
+    ) -> storage::Result<(Arc<Known>, Option<bool>, Vec<Message>)> {
+        let forced = known.attributes.delay.is_none().then_some(true);
+        let include_delayed = forced.or(request.include_delayed);
+        let after = match &request.marker {
+            Some(text) => self.start(&known, text).await?,
+            None => Some(Cursor::Head),
+        };
+        let Some(after) = after else { return Ok((known, include_delayed, Vec::new())) };
+        let mut query = ListQuery {
+            after,
+            limit,
+            without: (!request.echo).then(|| context.client.clone()),
+            include_claimed: request.include_claimed,
+            include_delayed: include_delayed == Some(true),
+        };
+        let mut messages = Vec::new();
+        loop {
+            let page = self.inner.stores.data.list(known.queue(), &query, self.inner.clock.now()).await?;
+            messages.extend(page.messages);
+            query.limit = limit - messages.len();
+            match page.resume {
+                Some(resume) if query.limit > 0 => query.after = resume,
+                _ => return Ok((known, include_delayed, messages)),
+            }
+        }
+    }
+
+    /// Where a listing with that marker starts; `None` where the marker is foreign.
+    async fn start(&self, known: &Known, marker: &str) -> storage::Result<Option<Cursor>> {
+        match Marker::parse(marker, known.queue()) {
+            Marker::At(cursor) => Ok(Some(cursor)),
+            Marker::Foreign => Ok(None),
+            Marker::Message(id) => {
+                let now = self.inner.clock.now();
+                let place = self.inner.stores.data.locate(known.queue(), id, now).await?;
+                Ok(Some(place.unwrap_or(Cursor::After(Position(id.time().micros())))))
+            }
+        }
+    }
+
+    /// One message, by its id as the client sent it.
+    pub async fn message(&self, context: &Context, name: &QueueName, id: &str) -> Result<MessageView> {
+        let parsed: Vec<_> = MessageId::parse(id).into_iter().collect();
+        let found = self.fetch(context, name, &parsed, "Message could not be retrieved.").await?;
+        let project = || context.project.clone();
+        let found = found.ok_or_else(|| Error::QueueMissing(name.clone(), project()))?;
+        let missing = || Error::MessageMissing(id.to_owned(), name.clone(), project());
+        found.into_iter().next().ok_or_else(missing)
+    }
+
+    /// Those of the messages that exist, by their ids as the client sent them; an error if none does.
+    pub async fn messages(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        ids: Vec<String>,
+    ) -> Result<Vec<MessageView>> {
+        let most = self.limits().max_messages_per_page;
+        if !fits(ids.len(), most) {
+            return Err(limit_error(most));
+        }
+        let parsed: Vec<_> = ids.iter().filter_map(|id| MessageId::parse(id)).collect();
+        let found = self.fetch(context, name, &parsed, "Message could not be retrieved.").await?;
+        let found = found.unwrap_or_default();
+        if found.is_empty() {
+            return Err(Error::MessagesMissing(ids, name.clone(), context.project.clone()));
+        }
+        Ok(found)
+    }
+
+    async fn fetch(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        ids: &[MessageId],
+        sentence: &'static str,
+    ) -> Result<Option<Vec<MessageView>>> {
+        let call = |known: Arc<Known>| async move {
+            self.inner.stores.data.get(known.queue(), ids, self.inner.clock.now()).await
+        };
+        let found = self.on_queue(&context.project, name, sentence, call).await?;
+        found.map(|messages| self.views(context, messages)).transpose()
+    }
+
+    /// Deletes one message, with the claim that is said to hold it; a missing one is no error.
+    pub async fn delete_message(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        id: &str,
+        claim: Option<&str>,
+    ) -> Result<()> {
+        let Some(id) = MessageId::parse(id) else { return Ok(()) };
+        let claim_id = claim.and_then(ClaimId::parse);
+        if claim.is_some() && claim_id.is_none() {
+            let found = self.fetch(context, name, &[id], "Message could not be deleted.").await?;
+            let missing = found.is_none_or(|found| found.is_empty());
+            return if missing { Ok(()) } else { Err(Error::ClaimGone) };
+        }
+        let deletion = self
+            .on_queue(&context.project, name, "Message could not be deleted.", |known| async move {
+                self.inner.stores.data.delete(known.queue(), id, claim_id, self.inner.clock.now()).await
+            })
+            .await?;
+        match deletion.unwrap_or(Deletion::Missing) {
+            Deletion::Deleted => {
+                telemetry::count(Metric::MessagesDeleted, &[], 1);
+                Ok(())
+            }
+            Deletion::Missing => Ok(()),
+            Deletion::Claimed | Deletion::ClaimedByOther => Err(Error::MessageClaimed),
+            Deletion::NotClaimed => Err(Error::MessageNotClaimed),
+            Deletion::NoSuchClaim => Err(Error::ClaimGone),
+        }
+    }
+
+    /// Checks a bulk removal: exactly one of `ids` and `pop`, within the limits; and `claim_ids` where
+    /// `message_delete_with_claim_id` is on.
+    pub fn removal(
+        &self,
+        ids: Option<Vec<String>>,
+        pop: Option<i64>,
+        claim_ids: Option<&[String]>,
+    ) -> Result<Removal> {
+        let (both, neither) = (ids.is_some() && pop.is_some(), ids.is_none() && pop.is_none());
+        if both {
+            return Err(Error::invalid(
+                "pop and id params cannot be present together in the delete request.",
+            ));
+        }
+        if neither {
+            return Err(Error::invalid(NEITHER_IDS_NOR_POP));
+        }
+        if self.inner.settings.delete_needs_claims && ids.is_some() != claim_ids.is_some() {
+            return Err(Error::invalid(IDS_WITHOUT_CLAIMS));
+        }
+        let limits = self.limits();
+        if let Some(pop) = pop {
+            let most = limits.max_messages_per_claim_or_pop;
+            let words = format!("Pop value must be at least 1 and may not be greater than {most}.");
+            return page_size(Some(pop), most).map(Removal::Pop).ok_or_else(|| Error::invalid(words));
+        }
+        let (ids, most) = (ids.unwrap_or_default(), limits.max_messages_per_page);
+        let words = format!("ids parameter should have at least 1 and not greater than {most} values.");
+        if fits(ids.len(), most) { Ok(Removal::Ids(ids)) } else { Err(Error::invalid(words)) }
+    }
+
+    /// Deletes those of the messages that exist, whoever holds them. Where `message_delete_with_claim_id` is
+    /// on, each must be held by one of the claims, or nothing is deleted.
+    pub async fn delete_messages(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        ids: &[String],
+        claim_ids: Option<&[String]>,
+    ) -> Result<()> {
+        let ids: Vec<_> = ids.iter().filter_map(|id| MessageId::parse(id)).collect();
+        let claims = claim_ids.filter(|_| self.inner.settings.delete_needs_claims);
+        let claims: Option<Vec<_>> =
+            claims.map(|ids| ids.iter().filter_map(|id| ClaimId::parse(id)).collect());
+        let (ids, claims) = (ids.as_slice(), claims.as_deref());
+        let deletion = self
+            .on_queue(&context.project, name, "Messages could not be deleted.", |known| async move {
+                let now = self.inner.clock.now();
+                self.inner.stores.data.delete_many(known.queue(), ids, claims, now).await
+            })
+            .await?;
+        match deletion {
+            Some(Err((id, _))) => Err(Error::ClaimsDoNotMatch(id)),
+            deleted => {
+                let deleted = deleted.and_then(std::result::Result::ok).unwrap_or(0);
+                telemetry::count(Metric::MessagesDeleted, &[], deleted);
+                Ok(())
+            }
+        }
+    }
+
+    /// Removes and returns the oldest messages that nobody holds. At most once: what is lost on the way to the
+    /// client is lost.
+    pub async fn pop(&self, context: &Context, name: &QueueName, limit: usize) -> Result<Vec<MessageView>> {
+        let popped = self
+            .on_queue(&context.project, name, "Messages could not be popped.", |known| async move {
+                self.pop_page(&known, limit).await
+            })
+            .await?;
+        let popped = popped.unwrap_or_default();
+        telemetry::count(Metric::MessagesDeleted, &[], popped.len() as u64);
+        self.views(context, popped)
+    }
+
+    async fn pop_page(&self, known: &Known, limit: usize) -> storage::Result<Vec<Message>> {
+        let mut messages = Vec::new();
+        loop {
+            let (queue, left) = (known.queue(), limit - messages.len());
+            match self.inner.stores.data.pop(queue, left, self.inner.clock.now()).await {
+                Ok(popped) => {
+                    messages.extend(popped.messages);
+                    if !popped.more || messages.len() >= limit {
+                        return Ok(messages);
+                    }
+                }
+                // What was popped already must reach its client.
+                Err(_) if !messages.is_empty() => return Ok(messages),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Messages as the client sees them, bodies in clear.
+    pub(super) fn views(&self, context: &Context, messages: Vec<Message>) -> Result<Vec<MessageView>> {
+        let now = self.inner.clock.now();
+        let view = |message: Message| {
+            let body = self.inner.vault.open(&context.project, message.id, message.body).map_err(sealed)?;
+            Ok(MessageView {
+                id: message.id,
+                ttl: message.ttl,
+                age: now.seconds_since(message.created),
+                claim: message.claim,
+                claim_count: message.claim_count,
+                checksum: message.checksum.filter(|_| self.inner.settings.checksums),
+                body,
+            })
+        };
+        messages.into_iter().map(view).collect()
+    }
+}
+
+const NEITHER_IDS_NOR_POP: &str =
+    "The request should have either \"ids\" or \"pop\" parameter in the request, to be able to delete.";
+const IDS_WITHOUT_CLAIMS: &str = "The request should have both \"ids\" and \"claim_ids\" parameter in the \
+                                  request when message_delete_with_claim_id is True.";
+
+pub(super) fn limit_error(most: usize) -> Error {
+    Error::invalid(format!("Limit must be at least 1 and may not be greater than {most}."))
+}
+
+fn fits(count: usize, most: usize) -> bool {
+    (1..=most).contains(&count)
+}
+
+fn sealed(problem: super::vault::Error) -> Error {
+    Error::Sealed(problem.into())
+}

@@ -1,0 +1,23 @@
+//! Purge: empties a queue of what nobody holds.
+
+use super::{Context, Service};
+use crate::error::Result;
+use crate::model::QueueName;
+use crate::model::json::PurgeTerms;
+
+impl Service {
+    /// Empties a queue; a missing one is no error. In bounded steps, each complete by itself: a purge that is
+    /// cut off has removed some.
+    pub async fn purge(&self, context: &Context, name: &QueueName, what: PurgeTerms) -> Result<()> {
+        let mut more = what.messages;
+        while more {
+            let step = self
+                .on_queue(&context.project, name, "Queue could not be purged.", |known| async move {
+                    self.inner.stores.data.purge(known.queue(), self.inner.clock.now()).await
+                })
+                .await?;
+            more = step.is_some_and(|(_, more)| more);
+        }
+        Ok(())
+    }
+}

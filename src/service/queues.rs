@@ -1,0 +1,240 @@
+//! Queues: create, read, change, delete, list.
+
+use std::sync::Arc;
+
+use super::registry::Known;
+use super::{Context, Service};
+use crate::error::{Error, Result};
+use crate::model::limits::DEFAULT_PAGE;
+use crate::model::metadata::{self, Metadata};
+use crate::model::patch::Operation;
+use crate::model::{Epoch, ProjectId, QueueName, QueueRef};
+use crate::storage::{self, QueueFilter, Stats};
+
+/// How often a change of metadata is tried again when another one came between.
+const PATCH_ATTEMPTS: usize = 20;
+
+/// How often a data call is made while others delete and create its queue.
+const ATTEMPTS: usize = 4;
+
+/// Which queues a client wants listed.
+#[derive(Clone, Debug, Default)]
+pub struct QueueListRequest {
+    /// Only names after this one.
+    pub marker: Option<String>,
+    /// At most this many; 10 where it is not given.
+    pub limit: Option<i64>,
+    /// With their metadata.
+    pub detailed: bool,
+    /// Only names that contain this text.
+    pub name: Option<String>,
+    /// With the number of all queues of the project.
+    pub with_count: bool,
+    /// Only queues whose stored metadata has each key with that value, given as text.
+    pub metadata: Vec<(String, String)>,
+}
+
+/// A page of queues.
+#[derive(Clone, Debug, Default)]
+pub struct QueueListing {
+    /// Names, ascending, with metadata (defaults merged) where it was asked for.
+    pub queues: Vec<(QueueName, Option<Metadata>)>,
+    /// The number of all queues of the project, where it was asked for and is not zero.
+    pub count: Option<u64>,
+}
+
+impl Service {
+    /// Checks a queue's name as a client sent it, together with the length of its project's id.
+    pub fn queue_name(project: &ProjectId, name: &str) -> Result<QueueName> {
+        QueueName::parse(name).filter(|_| project.is_well_sized()).ok_or(Error::QueueIdentification)
+    }
+
+    /// Creates a queue, or leaves an existing one as it is: whether it is new. The metadata is checked in
+    /// either case.
+    pub async fn create_queue(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        metadata: &Metadata,
+    ) -> Result<bool> {
+        self.check_metadata(metadata).map_err(Error::invalid)?;
+        Ok(self.create(context, name, metadata, "Queue could not be created.").await?.1)
+    }
+
+    /// Creates the queue or finds it: what is known of it, and whether it is new.
+    pub(super) async fn create(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        metadata: &Metadata,
+        sentence: &'static str,
+    ) -> Result<(Arc<Known>, bool)> {
+        let now = self.inner.clock.now();
+        let epoch = Epoch(now.micros());
+        let queue = QueueRef { project: context.project.clone(), name: name.clone(), epoch };
+        let stores = &self.inner.stores;
+        let (record, new) =
+            stores.management.create_queue(&queue, metadata).await.map_err(Error::unavailable(sentence))?;
+        if new {
+            self.inner.registry.forget(&context.project, name);
+        }
+        let known = Arc::new(Known::new(record));
+        if new {
+            // Where this is cut off, the first call that finds the data missing opens it.
+            self.open_again(&known, sentence).await?;
+        }
+        Ok((known, new))
+    }
+
+    /// The metadata of a queue with defaults merged; that of a missing queue is the defaults alone.
+    pub async fn queue_metadata(&self, context: &Context, name: &QueueName) -> Result<Metadata> {
+        let known = self.known(&context.project, name).await?;
+        let stored = known.as_ref().map(|known| &known.record.metadata);
+        Ok(self.with_defaults(stored.unwrap_or(&Metadata::new())))
+    }
+
+    /// Changes the metadata of a queue by a JSON-patch: all operations or none. The metadata after it, with
+    /// defaults merged.
+    pub async fn patch_queue(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        operations: &[Operation],
+    ) -> Result<Metadata> {
+        let failed = || Error::unavailable("Queue could not be updated.");
+        let (project, management) = (&context.project, &self.inner.stores.management);
+        for _ in 0..PATCH_ATTEMPTS {
+            let seen = management.queue(project, name).await.map_err(failed())?;
+            let seen = seen.ok_or_else(|| Error::QueueMissing(name.clone(), project.clone()))?;
+            let patched = crate::model::patch::apply(&seen.metadata, operations)
+                .map_err(|conflict| Error::Conflict(conflict.to_string().into()))?;
+            self.check_metadata(&patched).map_err(Error::body)?;
+            let replaced = management.replace_metadata(&seen, &patched).await.map_err(failed())?;
+            if replaced.is_some() {
+                self.inner.registry.forget(project, name);
+                return Ok(self.with_defaults(&patched));
+            }
+        }
+        Err(Error::Conflict("The queue is being changed by others; nothing was changed.".into()))
+    }
+
+    /// Deletes a queue with its messages and claims; a missing one is no error.
+    pub async fn delete_queue(&self, context: &Context, name: &QueueName) -> Result<()> {
+        let (service, project, name) = (self.clone(), context.project.clone(), name.clone());
+        // Not to be cut off between the two stores when the client goes away.
+        let deletion =
+            self.inner.tasks.spawn(async move { service.delete_everywhere(&project, &name).await });
+        deletion
+            .await
+            .unwrap_or_else(|lost| Err(storage::Error::unavailable(lost)))
+            .map_err(Error::unavailable("Queue could not be deleted."))
+    }
+
+    async fn delete_everywhere(&self, project: &ProjectId, name: &QueueName) -> storage::Result<()> {
+        let deleted = self.inner.stores.management.delete_queue(project, name).await?;
+        self.inner.registry.forget(project, name);
+        match deleted {
+            Some(record) => self.inner.stores.data.drop_queue(&record.queue).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The numbers of a queue; those of a missing one are zero.
+    pub async fn stats(&self, context: &Context, name: &QueueName) -> Result<Stats> {
+        let stats = self
+            .on_queue(&context.project, name, "Queue stats could not be read.", |known| async move {
+                self.inner.stores.data.stats(known.queue(), self.inner.clock.now()).await
+            })
+            .await?;
+        Ok(stats.unwrap_or_default())
+    }
+
+    /// A page of the project's queues, by name.
+    pub async fn list_queues(&self, context: &Context, request: QueueListRequest) -> Result<QueueListing> {
+        let failed = || Error::unavailable("Queues could not be listed.");
+        let most = self.limits().max_queues_per_page;
+        let limit = page_size(request.limit, most)
+            .ok_or_else(|| format!("Limit must be at least 1 and no greater than {most}."))
+            .map_err(Error::invalid)?;
+        let metadata = request.metadata.into_iter().map(|(key, value)| (key, filter_value(value)));
+        let filter =
+            QueueFilter { marker: request.marker, name: request.name, metadata: metadata.collect(), limit };
+        let management = &self.inner.stores.management;
+        let records = management.queues(&context.project, &filter).await.map_err(failed())?;
+        let count = if request.with_count {
+            Some(management.count_queues(&context.project).await.map_err(failed())?)
+        } else {
+            None
+        };
+        let queues = records.into_iter().map(|record| {
+            let metadata = request.detailed.then(|| self.with_defaults(&record.metadata));
+            (record.queue.name, metadata)
+        });
+        Ok(QueueListing { queues: queues.collect(), count: count.filter(|count| *count > 0) })
+    }
+
+    /// What is known of a queue: from memory, else from the store.
+    pub(super) async fn known(&self, project: &ProjectId, name: &QueueName) -> Result<Option<Arc<Known>>> {
+        self.inner.registry.find(&*self.inner.stores.management, project, name).await
+    }
+
+    /// Runs a data call on a queue, or gives `None` where the queue is missing. Where the store says that what
+    /// is known is stale, the record is read again, the data opened, and the call made again.
+    pub(super) async fn on_queue<T, F>(
+        &self,
+        project: &ProjectId,
+        name: &QueueName,
+        sentence: &'static str,
+        call: impl Fn(Arc<Known>) -> F,
+    ) -> Result<Option<T>>
+    where
+        F: Future<Output = storage::Result<T>>,
+    {
+        for attempt in 0..ATTEMPTS {
+            let Some(known) = self.known(project, name).await? else { return Ok(None) };
+            if attempt > 0 {
+                self.open_again(&known, sentence).await?;
+            }
+            match call(known).await {
+                Err(storage::Error::Gone) => self.inner.registry.forget(project, name),
+                answer => return answer.map(Some).map_err(Error::unavailable(sentence)),
+            }
+        }
+        // Deleted and created again each time: it was missing for a moment, which is the answer.
+        Ok(None)
+    }
+
+    /// Makes the data of a queue exist, where a crash kept its creator from it.
+    pub(super) async fn open_again(&self, known: &Known, sentence: &'static str) -> Result<()> {
+        match self.inner.stores.data.open(known.queue(), self.inner.clock.now()).await {
+            // Deleted and created again meanwhile, by somebody else.
+            Err(storage::Error::Gone) => Ok(()),
+            opened => opened.map_err(Error::unavailable(sentence)),
+        }
+    }
+
+    fn check_metadata(&self, metadata: &Metadata) -> std::result::Result<(), String> {
+        metadata::validate(metadata, self.limits()).map_err(|problem| problem.to_string())?;
+        if metadata::encrypts(metadata) && !self.inner.vault.can_seal() {
+            return Err("_enable_encrypt_messages needs an encryption key, and this service has none.".into());
+        }
+        Ok(())
+    }
+
+    fn with_defaults(&self, metadata: &Metadata) -> Metadata {
+        metadata::with_defaults(metadata, self.limits())
+    }
+}
+
+/// The page size that was asked for, 10 if none, or `None` if it is outside 1 to `most`.
+pub(super) fn page_size(asked: Option<i64>, most: usize) -> Option<usize> {
+    match asked {
+        None => Some(most.min(DEFAULT_PAGE)),
+        Some(asked) => usize::try_from(asked).ok().filter(|asked| (1..=most).contains(asked)),
+    }
+}
+
+/// A metadata filter's value: an integer where it reads as one (rest.md 4.3), else text.
+fn filter_value(text: String) -> serde_json::Value {
+    text.parse::<i64>().map_or(serde_json::Value::String(text), Into::into)
+}
