@@ -1,0 +1,55 @@
+//! The HTTP face: the versions document, and the versions that are mounted.
+//!
+//! A version is a table of routes ([`v2::ROUTES`]). What every route has in common (checks, 404, 405, OPTIONS,
+//! error documents) is done once, in `dispatch`.
+
+mod accept;
+mod body;
+mod cors;
+mod dispatch;
+mod extract;
+mod healthcheck;
+mod middleware;
+pub mod query;
+mod respond;
+pub mod v2;
+mod versions;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+pub use self::cors::Cors;
+pub use self::healthcheck::Readiness;
+use crate::service::Service;
+
+/// What the HTTP face is made with.
+#[derive(Clone)]
+pub struct Api {
+    /// The operations.
+    pub service: Service,
+    /// `[DEFAULT] admin_mode`: mounts the administrators' routes.
+    pub admin_mode: bool,
+    /// `[cors]`.
+    pub cors: Arc<Cors>,
+    /// Whether load balancers may send requests here.
+    pub readiness: Arc<Readiness>,
+    /// Whether large answers are compressed for clients that accept gzip.
+    pub compress: bool,
+    /// A path in front of every route, such as `/messaging`; it never stands in links. Empty: none.
+    pub mount_prefix: String,
+}
+
+/// The router of the whole HTTP face.
+pub fn router(api: &Api) -> Router {
+    let routes = Router::new()
+        .merge(versions::router_at("/"))
+        .merge(dispatch::router(v2::ROUTES, api))
+        .fallback(dispatch::no_route);
+    let mounted = match api.mount_prefix.trim_end_matches('/') {
+        "" => routes,
+        // Nesting leaves out the root with its slash.
+        prefix => routes.clone().nest(prefix, routes).merge(versions::router_at(&format!("{prefix}/"))),
+    };
+    middleware::around(mounted.merge(healthcheck::router(api)), api)
+}

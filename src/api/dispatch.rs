@@ -1,0 +1,172 @@
+//! From a table of routes to a router: the order of checks of rest.md 1.2 stands here, once for all versions.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request};
+use axum::routing::any;
+use bytes::Bytes;
+use http::header::ALLOW;
+use http::{HeaderMap, Method, Response, StatusCode};
+
+use super::query::Query;
+use super::{Api, body, extract, respond};
+use crate::error::{Error, Result};
+use crate::model::QueueName;
+use crate::service::{Context, Service};
+
+/// One method of one path.
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path, with its parameters in braces: `{queue}`, and `{id}` for whatever lies in the queue.
+    pub path: &'static str,
+    /// The policy rule of the operation; home documents have none.
+    pub rule: Option<&'static str>,
+    /// Mounted only in `admin_mode`.
+    pub admin: bool,
+    pub(crate) handler: Handler,
+}
+
+/// What answers a route.
+pub(crate) type Handler = fn(Call) -> Answer;
+
+/// The answer of a handler, on its way.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>>> + Send>>;
+
+/// A request as its handler gets it: checked, its parts read but for the body.
+pub(crate) struct Call {
+    pub(crate) service: Service,
+    pub(crate) context: Context,
+    pub(crate) query: Query,
+    /// Whether the administrators' routes are mounted.
+    pub(crate) admin_mode: bool,
+    queue: Option<QueueName>,
+    id: String,
+    headers: HeaderMap,
+    body: Body,
+}
+
+impl Call {
+    /// The queue of the path; routes without one have no business asking.
+    pub(crate) fn queue(&self) -> Result<&QueueName> {
+        self.queue.as_ref().ok_or(Error::Internal)
+    }
+
+    /// The id at the end of the path, as it was sent.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The request's headers.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body, at most `limit` bytes long. `None` where the request has none and declares none.
+    pub(crate) async fn body(&mut self, limit: u64, too_large: impl Fn() -> Error) -> Result<Option<Bytes>> {
+        body::read(&self.headers, std::mem::take(&mut self.body), limit, too_large).await
+    }
+
+    /// The body of a small document, such as a claim's. The reference has no limit there; ours is that of a post.
+    pub(crate) async fn small_body(&mut self) -> Result<Option<Bytes>> {
+        let limit = self.service.limits().max_messages_post_size;
+        self.body(limit, || Error::invalid(format!("Request body is too large. Max size {limit}"))).await
+    }
+}
+
+/// A path with its methods.
+struct Resource {
+    service: Service,
+    admin_mode: bool,
+    /// By name, which is also the order of an `Allow` header.
+    methods: Vec<(Method, Handler)>,
+}
+
+/// The router of a version's table.
+pub(crate) fn router(routes: &'static [Route], api: &Api) -> Router {
+    let mut paths: BTreeMap<&'static str, Vec<(Method, Handler)>> = BTreeMap::new();
+    for route in routes.iter().filter(|route| api.admin_mode || !route.admin) {
+        paths.entry(route.path).or_default().push((route.method.clone(), route.handler));
+    }
+    paths.into_iter().fold(Router::new(), |router, (path, mut methods)| {
+        methods.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
+        let resource =
+            Arc::new(Resource { service: api.service.clone(), admin_mode: api.admin_mode, methods });
+        let endpoint = any(move |parameters, request| answer(resource.clone(), parameters, request));
+        // An empty last parameter is a parameter too: `/v2/queues/` names the queue "".
+        match path.rsplit_once('{') {
+            Some((stem, rest)) if rest.ends_with('}') => router.route(stem, endpoint.clone()),
+            _ => router,
+        }
+        .route(path, endpoint)
+    })
+}
+
+/// 404, without any check.
+pub(crate) async fn no_route(request: Request) -> Response<Body> {
+    if request.method() == Method::OPTIONS {
+        return respond::empty(StatusCode::OK);
+    }
+    respond::error(&Error::NoRoute, request.headers())
+}
+
+async fn answer(
+    resource: Arc<Resource>,
+    parameters: std::result::Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let call = match call(&resource, parameters.ok(), &parts, body) {
+        Ok(call) => call,
+        // Any OPTIONS is answered, whatever the checks say (rest.md 1.9).
+        Err(_) if parts.method == Method::OPTIONS => return respond::empty(StatusCode::OK),
+        Err(error) => return respond::error(&error, &parts.headers),
+    };
+    let names = || resource.methods.iter().map(|(method, _)| method.clone()).collect::<Vec<_>>();
+    if parts.method == Method::OPTIONS {
+        let mut response = respond::empty(StatusCode::OK);
+        response.headers_mut().insert(ALLOW, respond::allow(&names(), false));
+        return response;
+    }
+    let answer = match resource.methods.iter().find(|(method, _)| *method == parts.method) {
+        Some((_, handler)) => handler(call).await,
+        None => Err(Error::MethodNotAllowed(names().into_iter().filter(|m| m != Method::HEAD).collect())),
+    };
+    answer.unwrap_or_else(|error| respond::error(&error, &parts.headers))
+}
+
+/// The checks that come before any handler.
+fn call(
+    resource: &Resource,
+    parameters: Option<RawPathParams>,
+    parts: &http::request::Parts,
+    body: Body,
+) -> Result<Call> {
+    let headers = &parts.headers;
+    extract::not_a_form(headers)?;
+    extract::takes_json(headers)?;
+    let context = extract::context(headers, &resource.service)?;
+    // A path whose escapes are not UTF-8 names no queue.
+    let parameters = parameters.ok_or(Error::QueueIdentification)?;
+    let parameter = |name| parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
+    let queue = match parameter("queue") {
+        None if parts.uri.path().ends_with("/queues/") => return Err(Error::QueueIdentification),
+        None => None,
+        Some(name) => Some(Service::queue_name(&context.project, name)?),
+    };
+    Ok(Call {
+        service: resource.service.clone(),
+        context,
+        admin_mode: resource.admin_mode,
+        query: Query::parse(parts.uri.query().unwrap_or("")),
+        queue,
+        id: parameter("id").unwrap_or("").to_owned(),
+        headers: headers.clone(),
+        body,
+    })
+}

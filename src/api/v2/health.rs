@@ -1,0 +1,45 @@
+//! Ping and health on the wire (rest.md 3.3).
+
+use axum::body::Body;
+use http::{Response, StatusCode};
+use serde_json::{Map, Value, json};
+
+use crate::api::dispatch::Call;
+use crate::api::respond;
+use crate::error::Result;
+use crate::service::HealthReport;
+
+/// `GET /v2/ping`: whether the stores answer, without a body either way.
+pub(crate) async fn ping(call: Call) -> Result<Response<Body>> {
+    let alive = call.service.ping().await;
+    Ok(respond::empty(if alive { StatusCode::NO_CONTENT } else { StatusCode::SERVICE_UNAVAILABLE }))
+}
+
+/// `HEAD /v2/ping`: that the service answers.
+pub(crate) async fn ping_head(_: Call) -> Result<Response<Body>> {
+    Ok(respond::empty(StatusCode::NO_CONTENT))
+}
+
+/// `GET /v2/health`: every operation tried, for administrators.
+pub(crate) async fn health(call: Call) -> Result<Response<Body>> {
+    let report = call.service.health(&call.context).await?;
+    Ok(respond::json(StatusCode::OK, document(&report).to_string()))
+}
+
+fn document(report: &HealthReport) -> Value {
+    let operations = report.operations.iter().map(|(name, probe)| {
+        let reference = probe.failure.map(|reference| reference.to_string());
+        let seconds = probe.took.as_secs_f64();
+        (
+            (*name).to_owned(),
+            json!({ "succeeded": probe.failure.is_none(), "seconds": seconds, "ref": reference }),
+        )
+    });
+    let operations: Map<_, _> = operations.collect();
+    let mut document =
+        json!({ "storage_reachable": report.storage_reachable, "operation_status": operations });
+    if let Some((free, claimed)) = report.volume {
+        document["message_volume"] = json!({ "free": free, "claimed": claimed, "total": free + claimed });
+    }
+    document
+}

@@ -1,0 +1,103 @@
+//! Messages on the wire.
+
+use axum::body::Body;
+use http::{Response, StatusCode};
+
+use super::link::Link;
+use super::shapes::{self, Document};
+use crate::api::dispatch::Call;
+use crate::api::respond;
+use crate::error::{Error, Result};
+use crate::model::json;
+use crate::service::{ListRequest, PostTerms, Removal};
+
+/// `POST …/messages`
+pub(crate) async fn post(mut call: Call) -> Result<Response<Body>> {
+    let queue = call.queue()?.clone();
+    let PostTerms { max_size, delays } = call.service.post_terms(&call.context, &queue).await?;
+    let too_large = || Error::invalid(format!("Message collection size is too large. Max size {max_size}"));
+    let body = call.body(max_size, too_large).await?;
+    let posted = json::messages(&body.ok_or(Error::BodyMissing)?, delays)?;
+    let ids = call.service.post(&call.context, &queue, &posted).await?;
+    let location = format!("{}/messages?ids=", shapes::queue_path(&queue));
+    let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    let resources = Document::list("resources", &ids, |document, id| {
+        document.string(&shapes::message_path(&queue, id));
+    });
+    Ok(respond::at(respond::json(StatusCode::CREATED, resources.end()), &(location + &ids.join(","))))
+}
+
+/// `GET …/messages` and `GET …/messages?ids=…`
+pub(crate) async fn list_or_get(call: Call) -> Result<Response<Body>> {
+    match call.query.list("ids") {
+        Some(ids) => get_by_ids(call, ids).await,
+        None => list(call).await,
+    }
+}
+
+async fn list(call: Call) -> Result<Response<Body>> {
+    let (queue, query) = (call.queue()?, &call.query);
+    let (limit, echo) = (query.integer("limit")?, query.boolean("echo")?);
+    let include_claimed = query.boolean("include_claimed")?;
+    let request = ListRequest {
+        marker: query.text("marker").map(str::to_owned),
+        limit,
+        echo: echo.unwrap_or(false),
+        include_claimed: include_claimed.unwrap_or(false),
+        include_delayed: query.boolean("include_delayed")?,
+    };
+    let listing = call.service.list(&call.context, queue, &request).await?;
+    let next = listing.marker.map(|marker| {
+        let given = request.marker.is_some();
+        Link::to(&format!("{}/messages", shapes::queue_path(queue)))
+            .with("marker", given.then_some(&marker))
+            .with("limit", limit)
+            .with("echo", echo)
+            .with("include_claimed", include_claimed)
+            .with("include_delayed", listing.include_delayed)
+            .with("marker", (!given).then_some(&marker))
+            .href()
+    });
+    let messages = Document::list("messages", &listing.messages, |document, message| {
+        document.message(queue, message);
+    });
+    Ok(respond::json(StatusCode::OK, messages.links(next).end()))
+}
+
+async fn get_by_ids(call: Call, ids: Vec<String>) -> Result<Response<Body>> {
+    let queue = call.queue()?;
+    let found = call.service.messages(&call.context, queue, ids).await?;
+    let messages = Document::list("messages", &found, |document, message| document.message(queue, message));
+    Ok(respond::json(StatusCode::OK, messages.end()))
+}
+
+/// `GET …/messages/{id}`
+pub(crate) async fn get(call: Call) -> Result<Response<Body>> {
+    let queue = call.queue()?;
+    let message = call.service.message(&call.context, queue, call.id()).await?;
+    Ok(respond::json(StatusCode::OK, shapes::message(queue, &message)))
+}
+
+/// `DELETE …/messages/{id}[?claim_id=…]`
+pub(crate) async fn delete(call: Call) -> Result<Response<Body>> {
+    let claim = call.query.text("claim_id");
+    call.service.delete_message(&call.context, call.queue()?, call.id(), claim).await?;
+    Ok(respond::empty(StatusCode::NO_CONTENT))
+}
+
+/// `DELETE …/messages?ids=…` and `DELETE …/messages?pop=…`
+pub(crate) async fn delete_or_pop(call: Call) -> Result<Response<Body>> {
+    let (service, context, queue) = (&call.service, &call.context, call.queue()?);
+    let claims = call.query.list("claim_ids");
+    match service.removal(call.query.list("ids"), call.query.integer("pop")?, claims.as_deref())? {
+        Removal::Ids(ids) => {
+            service.delete_messages(context, queue, &ids, claims.as_deref()).await?;
+            Ok(respond::empty(StatusCode::NO_CONTENT))
+        }
+        Removal::Pop(limit) => {
+            let popped = service.pop(context, queue, limit).await?;
+            let messages = Document::list("messages", &popped, Document::popped);
+            Ok(respond::json(StatusCode::OK, messages.end()))
+        }
+    }
+}

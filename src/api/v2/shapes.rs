@@ -1,0 +1,132 @@
+//! How messages and lists look on the wire, written straight into the answer: bodies are copied as they are.
+
+use std::io::Write as _;
+
+use crate::model::{ClaimId, QueueName};
+use crate::service::MessageView;
+
+/// A JSON document in the making.
+pub(crate) struct Document {
+    bytes: Vec<u8>,
+}
+
+impl Document {
+    /// `{"<name>":[<items>]`, not closed yet.
+    pub(crate) fn list<T>(name: &str, items: &[T], mut write: impl FnMut(&mut Self, &T)) -> Self {
+        let mut document = Self { bytes: Vec::with_capacity(64 + 256 * items.len()) };
+        document.raw("{\"");
+        document.raw(name);
+        document.raw("\":[");
+        for (index, item) in items.iter().enumerate() {
+            document.raw(if index > 0 { "," } else { "" });
+            write(&mut document, item);
+        }
+        document.raw("]");
+        document
+    }
+
+    /// `,"links":[…]`: a next link where there is one.
+    pub(crate) fn links(mut self, next: Option<String>) -> Self {
+        match next {
+            Some(href) => {
+                self.raw(",\"links\":[{\"rel\":\"next\",\"href\":");
+                self.string(&href);
+                self.raw("}]");
+            }
+            None => self.raw(",\"links\":[]"),
+        }
+        self
+    }
+
+    /// `,"<name>":<number>`.
+    pub(crate) fn number(mut self, name: &str, number: u64) -> Self {
+        self.print(format_args!(",\"{name}\":{number}"));
+        self
+    }
+
+    /// `,"<name>":"<text>"`.
+    pub(crate) fn text(mut self, name: &str, text: &str) -> Self {
+        self.print(format_args!(",\"{name}\":"));
+        self.string(text);
+        self
+    }
+
+    /// The closed document.
+    pub(crate) fn end(mut self) -> Vec<u8> {
+        self.raw("}");
+        self.bytes
+    }
+
+    /// A message, its href under the queue and with the claim that holds it.
+    pub(crate) fn message(&mut self, queue: &QueueName, message: &MessageView) {
+        let MessageView { id, ttl, age, .. } = message;
+        self.print(format_args!("{{\"id\":\"{id}\",\"href\":\"{}", message_path(queue, &id.to_string())));
+        if let Some(claim) = message.claim {
+            self.print(format_args!("?claim_id={claim}"));
+        }
+        self.print(format_args!("\",\"ttl\":{ttl},\"age\":{age}"));
+        self.body(message);
+    }
+
+    /// A message that was popped: without href, with its claim count (rest.md 5.7).
+    pub(crate) fn popped(&mut self, message: &MessageView) {
+        let MessageView { id, ttl, age, claim_count, .. } = message;
+        self.print(format_args!("{{\"id\":\"{id}\",\"age\":{age},\"ttl\":{ttl}"));
+        self.print(format_args!(",\"claim_id\":null,\"claim_count\":{claim_count}"));
+        self.body(message);
+    }
+
+    fn body(&mut self, message: &MessageView) {
+        self.raw(",\"body\":");
+        self.bytes.extend_from_slice(&message.body);
+        if let Some(checksum) = message.checksum {
+            self.raw(",\"checksum\":\"MD5:");
+            for byte in checksum {
+                self.print(format_args!("{byte:02x}"));
+            }
+            self.raw("\"");
+        }
+        self.raw("}");
+    }
+
+    /// A JSON string.
+    pub(crate) fn string(&mut self, text: &str) {
+        self.value(&text);
+    }
+
+    /// Any JSON value.
+    pub(crate) fn value(&mut self, value: &impl serde::Serialize) {
+        serde_json::to_writer(&mut self.bytes, value).expect("plain values can be written to memory");
+    }
+
+    /// Text as it is.
+    pub(crate) fn raw(&mut self, text: &str) {
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    fn print(&mut self, text: std::fmt::Arguments<'_>) {
+        self.bytes.write_fmt(text).expect("memory takes all that is written");
+    }
+}
+
+/// A single message as a document.
+pub(crate) fn message(queue: &QueueName, message: &MessageView) -> Vec<u8> {
+    let mut document = Document { bytes: Vec::with_capacity(256 + message.body.len()) };
+    document.message(queue, message);
+    document.bytes
+}
+
+/// The path of a queue.
+pub(crate) fn queue_path(queue: &QueueName) -> String {
+    format!("/v2/queues/{queue}")
+}
+
+/// The path of a message.
+pub(crate) fn message_path(queue: &QueueName, id: &str) -> String {
+    format!("/v2/queues/{queue}/messages/{id}")
+}
+
+/// The path of a claim.
+pub(crate) fn claim_path(queue: &QueueName, id: ClaimId) -> String {
+    format!("/v2/queues/{queue}/claims/{id}")
+}

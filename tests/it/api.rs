@@ -1,0 +1,8 @@
+//! The REST API over a real socket, on every embedded store.
+
+mod claims;
+mod common;
+mod dead_letters;
+mod encryption;
+mod messages;
+mod queues;

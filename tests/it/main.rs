@@ -1,0 +1,12 @@
+//! The integration tests: one binary, real sockets and stores, in parallel, without sleeps.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod api;
+mod contract;
+mod faults;
+mod model;
+mod property;
+mod server;
+mod support;
+mod tenants;

@@ -1,0 +1,82 @@
+//! What the tests share: a service in this process, the real binary in its own, and a client that speaks to both.
+
+pub(crate) mod client;
+pub(crate) mod process;
+pub(crate) mod random;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use zaqar::app::App;
+use zaqar::clock::{Clock, Timestamp};
+use zaqar::config::Config;
+
+pub(crate) use client::Client;
+pub(crate) use process::Process;
+
+/// A service in this process, on a free port, with a clock that the test moves.
+pub(crate) struct TestApp {
+    pub(crate) address: SocketAddr,
+    pub(crate) clock: Clock,
+    stop: CancellationToken,
+    served: Option<JoinHandle<zaqar::server::Drained>>,
+    _state: TempDir,
+}
+
+/// The stores that every test of the API runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Store {
+    Memory,
+    Sqlite,
+}
+
+impl Store {
+    pub(crate) const ALL: [Self; 2] = [Self::Memory, Self::Sqlite];
+
+    /// The configuration that selects it.
+    pub(crate) fn ini(self) -> &'static str {
+        match self {
+            Self::Memory => "[drivers]\nmessage_store = memory\nmanagement_store = memory\n",
+            Self::Sqlite => "[drivers]\nmessage_store = sqlite\n",
+        }
+    }
+}
+
+impl TestApp {
+    /// A service on that store, with more configuration.
+    pub(crate) async fn start(store: Store, ini: &str) -> Self {
+        let state = tempfile::tempdir().expect("a temporary directory");
+        let text = format!("[DEFAULT]\nstate_path = {}\n{}{ini}", state.path().display(), store.ini());
+        let config = Config::from_ini(&text).expect("a legal configuration");
+        let clock = Clock::manual(Timestamp::from_micros(1_800_000_000_000_000));
+        let app = App::from_config(&config, clock.clone()).await.expect("a service");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        #[expect(clippy::disallowed_methods, reason = "ended by stop(), or with the test's runtime")]
+        let served = tokio::spawn(async move { app.serve(listener, stopped).await });
+        Self { address, clock, stop, served: Some(served), _state: state }
+    }
+
+    /// A client of that project.
+    pub(crate) fn client(&self, project: &str) -> Client {
+        Client::new(self.address, project)
+    }
+
+    /// Moves the service's clock.
+    pub(crate) fn pass(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// Ends the service in order: whether every connection ended by itself.
+    pub(crate) async fn stop(mut self) -> bool {
+        self.stop.cancel();
+        let served = self.served.take().expect("stopped once");
+        served.await.expect("the service ends without a panic").is_clean()
+    }
+}
