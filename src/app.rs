@@ -1,0 +1,226 @@
+//! The composition root: the only place that knows which part is made of which.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::{self, Api, Cors, Readiness};
+use crate::clock::Clock;
+use crate::config::{ApiTransport, AuthStrategy, ClientIdUuidSafe, Config, ConfigError};
+use crate::model::limits::{Defaults, Limits};
+use crate::server::{self, ConnectionCounts, Drained, ListenerSettings, Tls};
+use crate::service::vault::Vault;
+use crate::service::{Service, Settings, Sweeper};
+use crate::storage::Stores;
+use crate::telemetry::{self, Metric};
+
+mod state;
+mod stores;
+
+pub use self::state::state_directory;
+pub use self::stores::{DATA_DRIVERS, MANAGEMENT_DRIVERS, shared_store};
+
+/// A service, ready to serve.
+pub struct App {
+    service: Service,
+    api: Api,
+    listener: ListenerSettings,
+    lameduck: Duration,
+    sweeper: Sweeper,
+}
+
+impl App {
+    /// Makes the service that a configuration describes; opens its stores.
+    pub async fn from_config(config: &Config, clock: Clock) -> anyhow::Result<Self> {
+        refuse_unsafe(config)?;
+        let vault = vault(config);
+        let stores = stores::open(config).await?;
+        Self::with_stores(config, clock, stores, vault)
+    }
+
+    fn with_stores(config: &Config, clock: Clock, stores: Stores, vault: Vault) -> anyhow::Result<Self> {
+        let service = Service::new(settings(config), stores, clock, vault, TaskTracker::new());
+        let disable_file = config.listener.healthcheck_disable_file.as_ref().map(PathBuf::from);
+        let api = Api {
+            service: service.clone(),
+            admin_mode: config.default.admin_mode,
+            cors: Arc::new(cors(config)),
+            readiness: Arc::new(Readiness::new(disable_file)),
+            compress: config.listener.gzip,
+            mount_prefix: config.listener.mount_prefix.clone().unwrap_or_default(),
+        };
+        let (interval, reconcile) = (config.sweeper.interval, config.sweeper.reconcile_interval);
+        let sweeper =
+            Sweeper::new(service.clone(), Duration::from_secs(interval), Duration::from_secs(reconcile));
+        let lameduck = Duration::from_secs(config.listener.drain_delay);
+        Ok(Self { service, api, listener: listener_settings(config)?, lameduck, sweeper })
+    }
+
+    /// The operations, for callers inside the process.
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// The router of the HTTP face.
+    pub fn router(&self) -> Router {
+        api::router(&self.api)
+    }
+
+    /// The certificate, where the service has one.
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.listener.tls.clone()
+    }
+
+    /// Serves on `listener` until `stop`; then refuses readiness for the configured time, drains and closes the
+    /// stores.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Drained {
+        let (shutdown, sweeping) = (CancellationToken::new(), CancellationToken::new());
+        let router = self.router();
+        let counts = self.listener.counts.clone();
+        let served = server::serve(listener, router, self.listener, shutdown.clone());
+        let swept = self.sweeper.run(sweeping.clone());
+        let stopping = async {
+            stop.cancelled().await;
+            self.api.readiness.stop();
+            tokio::time::sleep(self.lameduck).await;
+            shutdown.cancel();
+        };
+        let drained = async {
+            let (drained, ()) = tokio::join!(served, stopping);
+            sweeping.cancel();
+            drained
+        };
+        let watched = sweeping.run_until_cancelled(watch_connections(counts));
+        let (drained, (), _) = tokio::join!(drained, swept, watched);
+        self.service.close().await;
+        drained
+    }
+}
+
+/// Keeps the gauge of open connections, once a second.
+async fn watch_connections(counts: Arc<ConnectionCounts>) {
+    loop {
+        telemetry::gauge(Metric::HttpConnections, &[], counts.open());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// The warning of a service without authentication; `None` where it has one.
+pub fn open_door(config: &Config) -> Option<&'static str> {
+    (config.default.auth_strategy != AuthStrategy::Keystone).then_some(
+        "authentication is OFF: every caller is believed to be who it says; set auth_strategy to change that",
+    )
+}
+
+/// Listens where the configuration says; refuses an address beyond this machine without authentication.
+pub async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
+    let (host, port) = (config.wsgi.bind.as_str(), config.wsgi.port);
+    let found =
+        tokio::net::lookup_host((host, port)).await.with_context(|| format!("cannot resolve {host}"))?;
+    let addresses: Vec<_> = found.collect();
+    let remote = addresses.iter().any(|address| !address.ip().is_loopback());
+    if remote && open_door(config).is_some() && !config.default.allow_unauthenticated_remote_access {
+        let problem = "not a loopback address, and authentication is off: whoever reaches it would use every \
+                       project; set [DEFAULT] allow_unauthenticated_remote_access if that is meant";
+        return Err(config.refuse("drivers:transport:wsgi", "bind", host, problem).into());
+    }
+    let mut bound = Err(std::io::ErrorKind::AddrNotAvailable.into());
+    for address in addresses {
+        bound = server::bind(address);
+        if bound.is_ok() {
+            break;
+        }
+    }
+    bound.with_context(|| format!("cannot listen on {host}:{port}"))
+}
+
+/// Refuses what must not be served.
+fn refuse_unsafe(config: &Config) -> Result<(), ConfigError> {
+    if open_door(config).is_none() {
+        let problem = "not built in yet; nothing is served without the authentication that was asked for";
+        return Err(config.refuse("DEFAULT", "auth_strategy", "keystone", problem));
+    }
+    if config.drivers.transport == Some(ApiTransport::Websocket) {
+        return Err(config.refuse("drivers", "transport", "websocket", "not built in; built in: wsgi"));
+    }
+    Ok(())
+}
+
+fn settings(config: &Config) -> Settings {
+    let transport = &config.transport;
+    Settings {
+        limits: Limits {
+            max_queues_per_page: transport.max_queues_per_page as usize,
+            max_messages_per_page: transport.max_messages_per_page as usize,
+            max_messages_per_claim_or_pop: transport.max_messages_per_claim_or_pop as usize,
+            max_queue_metadata: transport.max_queue_metadata,
+            max_messages_post_size: transport.max_messages_post_size,
+            max_message_ttl: transport.max_message_ttl,
+            max_message_delay: transport.max_message_delay,
+            max_claim_ttl: transport.max_claim_ttl,
+            max_claim_grace: transport.max_claim_grace,
+            min_length_client_id: transport.min_length_client_id as usize,
+            max_length_client_id: transport.max_length_client_id as usize,
+            defaults: Defaults {
+                message_ttl: transport.default_message_ttl,
+                message_delay: transport.default_message_delay,
+                claim_ttl: transport.default_claim_ttl,
+                claim_grace: transport.default_claim_grace,
+            },
+        },
+        free_client_ids: transport.client_id_uuid_safe == ClientIdUuidSafe::Off,
+        checksums: config.default.enable_checksum,
+        delete_needs_claims: transport.message_delete_with_claim_id,
+    }
+}
+
+fn vault(config: &Config) -> Vault {
+    let transport = &config.transport;
+    Vault::new(
+        transport.message_encryption_key.as_ref(),
+        &transport.message_decryption_key,
+        &transport.message_encryption_algorithms,
+    )
+}
+
+fn cors(config: &Config) -> Cors {
+    let cors = &config.cors;
+    Cors {
+        allowed_origin: cors.allowed_origin.clone().unwrap_or_default(),
+        allow_credentials: cors.allow_credentials,
+        expose_headers: cors.expose_headers.clone(),
+        max_age: Some(cors.max_age),
+        allow_methods: cors.allow_methods.clone(),
+        allow_headers: cors.allow_headers.clone(),
+    }
+}
+
+fn listener_settings(config: &Config) -> anyhow::Result<ListenerSettings> {
+    let (listener, seconds) = (&config.listener, Duration::from_secs);
+    let tls = match (&config.ssl.cert_file, &config.ssl.key_file) {
+        (Some(cert), Some(key)) => Some(Arc::new(Tls::load(cert, key)?)),
+        (None, None) => None,
+        _ => bail!("[ssl] cert_file and key_file belong together; only one of them is set"),
+    };
+    let defaults = ListenerSettings::default();
+    let positive = |number: u32| (number > 0).then_some(number as usize);
+    let mut settings = ListenerSettings {
+        header_read: seconds(listener.header_timeout),
+        body_idle: seconds(listener.body_timeout),
+        keep_alive_idle: seconds(listener.keepalive_timeout),
+        drain_timeout: seconds(listener.drain_timeout),
+        header_block: listener.max_header_size as usize,
+        max_connections: positive(listener.max_connections).unwrap_or(usize::MAX),
+        max_connections_per_address: positive(listener.max_connections_per_address),
+        tls,
+        ..defaults
+    };
+    settings.fit_open_files(server::raise_open_file_limit()?);
+    Ok(settings)
+}

@@ -1,0 +1,78 @@
+//! Opens the stores that a configuration names.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::state_directory;
+use crate::config::Config;
+use crate::storage::memory::{MemoryManagement, MemoryStore};
+use crate::storage::sql::SqlManagement;
+use crate::storage::sqlite::{Options, SqliteStore};
+use crate::storage::timed::Timed;
+use crate::storage::{DataStore, Management, Stores};
+
+/// Message stores that are built in.
+pub const DATA_DRIVERS: &[&str] = &["sqlite", "memory"];
+
+/// Management stores that are built in.
+pub const MANAGEMENT_DRIVERS: &[&str] = &["sqlalchemy", "memory"];
+
+/// Opens both stores.
+pub(super) async fn open(config: &Config) -> anyhow::Result<Stores> {
+    config.check_stores(DATA_DRIVERS, MANAGEMENT_DRIVERS)?;
+    let data: Arc<dyn DataStore> = match config.drivers.message_store.as_str() {
+        "memory" => Arc::new(MemoryStore::default()),
+        _ => Arc::new(sqlite(config)?),
+    };
+    let management: Arc<dyn Management> = match config.drivers.management_store.as_str() {
+        "memory" => Arc::new(MemoryManagement::default()),
+        _ => Arc::new(management(config).await?),
+    };
+    Ok(Stores {
+        management: Arc::new(Timed::new(management, "management")),
+        data: Arc::new(Timed::new(data, "messages")),
+    })
+}
+
+/// The message store for a second process that only sweeps it; `None` where it lives in the server alone.
+pub fn shared_store(config: &Config) -> anyhow::Result<Option<SqliteStore>> {
+    if config.drivers.message_store != "sqlite" {
+        return Ok(None);
+    }
+    let path = sqlite_path(config)?;
+    let store = SqliteStore::open_shared(&path, Options::default());
+    store.map(Some).with_context(|| format!("message store {}", path.display()))
+}
+
+/// The embedded message store.
+fn sqlite(config: &Config) -> anyhow::Result<SqliteStore> {
+    let path = sqlite_path(config)?;
+    SqliteStore::open(&path, Options::default()).with_context(|| format!("message store {}", path.display()))
+}
+
+/// The file of the embedded message store: as configured, else in the state directory.
+fn sqlite_path(config: &Config) -> anyhow::Result<PathBuf> {
+    const FORM: &str =
+        "[drivers:message_store:sqlite] uri must be sqlite:////absolute/path or sqlite:///relative/path";
+    match &config.sqlite_messages.uri {
+        Some(uri) => {
+            let path = uri.strip_prefix("sqlite:///").filter(|path| !path.is_empty()).context(FORM)?;
+            Ok(PathBuf::from(path))
+        }
+        None => Ok(state(config)?.join("messages.db")),
+    }
+}
+
+async fn management(config: &Config) -> anyhow::Result<SqlManagement> {
+    let uri = match &config.sqlalchemy.uri {
+        Some(uri) => secrecy::ExposeSecret::expose_secret(uri).to_owned(),
+        None => format!("sqlite:///{}", state(config)?.join("management.db").display()),
+    };
+    SqlManagement::open(&uri).await.context("management store")
+}
+
+fn state(config: &Config) -> anyhow::Result<PathBuf> {
+    state_directory(config.default.state_path.as_deref(), |name| std::env::var(name).ok())
+}
