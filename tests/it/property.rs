@@ -1,0 +1,149 @@
+//! Whatever bytes a client sends, it gets a documented answer below 500, in time; and what it posts comes back.
+
+mod bodies;
+mod documented;
+mod headers;
+mod json;
+mod request;
+mod target;
+mod text;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use proptest::prelude::RngExt as _;
+use proptest::test_runner::TestRng;
+use tokio::task::JoinSet;
+
+use self::request::{Form, Request};
+use self::text::Ids;
+use self::wire::Answer;
+use crate::support::{Process, Store, TestApp, random};
+
+/// Requests for each store.
+const REQUESTS: usize = 6_000;
+
+/// Connections at the same time.
+const CLIENTS: usize = 16;
+
+/// Limits of the listener that are waited for.
+const INI: &str = "[listener]\nheader_timeout = 4\nbody_timeout = 4\n";
+
+/// What the requests must have met, or they are not what they should be.
+const MET: [u16; 10] = [200, 201, 204, 300, 400, 404, 405, 406, 415, 431];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_bytes_get_a_documented_answer() {
+    let mut rng = random::seeded();
+    for store in Store::ALL {
+        let state = tempfile::tempdir().unwrap();
+        let server = Process::start(state.path(), &format!("{}{INI}", store.ini())).await;
+        let mut clients = JoinSet::new();
+        for (number, rng) in random::workers(&mut rng, CLIENTS).into_iter().enumerate() {
+            let (address, ids, statuses) = (server.address, Ids::default(), Statuses::new());
+            clients.spawn(HostileClient { address, rng, ids, number, statuses }.run(REQUESTS / CLIENTS));
+        }
+        let mut statuses = Statuses::new();
+        while let Some(done) = clients.join_next().await {
+            let met = done.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
+            let met = met.unwrap_or_else(|problem| panic!("{store:?}: {problem}\nlog: {}", server.log()));
+            for (status, count) in met {
+                *statuses.entry(status).or_default() += count;
+            }
+        }
+        println!("{store:?}: {statuses:?}");
+        assert!(MET.iter().all(|status| statuses.contains_key(&Some(*status))), "{statuses:?}");
+        server.client("p").put("/v2/queues/after").await.expect(201);
+        let log = server.log();
+        assert!(!log.contains("panicked") && !log.contains("defect"), "{log}");
+        assert_eq!(server.terminate().await.code(), Some(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_come_back_as_they_were() {
+    let mut rng = random::seeded();
+    for store in Store::ALL {
+        let app = TestApp::start(store, "").await;
+        let client = app.client("p");
+        for _ in 0..150 {
+            let values: Vec<_> = (0..rng.random_range(1..=20)).map(|_| json::value(&mut rng, 6)).collect();
+            let list: Vec<_> =
+                values.iter().map(|value| format!("{{\"body\":{}}}", value.loose(&mut rng))).collect();
+            let document = format!("{{ \"messages\" : [{}] }}", list.join(" ,\n"));
+            let posted = client.request(reqwest::Method::POST, "/v2/queues/q/messages").body(document);
+            let ids = crate::support::client::send(posted).await.expect(201).ids();
+            let got = client.get(&format!("/v2/queues/q/messages?ids={}", ids.join(","))).await.expect(200);
+            let got: json::Messages = serde_json::from_slice(&got.bytes).expect("JSON");
+            let got: Vec<_> = got.messages.iter().map(|message| message.body.get()).collect();
+            assert_eq!(got, values.iter().map(json::Value::tight).collect::<Vec<_>>());
+        }
+    }
+}
+
+/// A client that sends what it likes.
+struct HostileClient {
+    address: SocketAddr,
+    rng: TestRng,
+    ids: Ids,
+    number: usize,
+    statuses: Statuses,
+}
+
+/// How often each status was met; `None` where the server closed without an answer.
+type Statuses = BTreeMap<Option<u16>, usize>;
+
+impl HostileClient {
+    /// Sends so many requests: what came back, or what should not have.
+    async fn run(mut self, count: usize) -> Result<Statuses, String> {
+        for index in 0..count {
+            let mut request = request::request(&mut self.rng, &self.ids);
+            // Waiting for a time-out takes seconds; each client does it once.
+            if index == self.number {
+                request.form = Form::Stalling;
+            }
+            let answer = wire::exchange(self.address, &request).await;
+            *self.statuses.entry(answer.as_ref().map(|answer| answer.status)).or_default() += 1;
+            check(&request, answer.as_ref())
+                .map_err(|problem| format!("{problem}\nrequest: {request}\nanswer: {answer:?}"))?;
+            if let Some(answer) = answer {
+                self.ids.learn(&answer.body);
+            }
+        }
+        Ok(self.statuses)
+    }
+}
+
+/// What every answer has to be.
+fn check(request: &Request, answer: Option<&Answer>) -> Result<(), String> {
+    let Some(answer) = answer else {
+        let excused = request.form != Form::Sound;
+        return if excused { Ok(()) } else { Err("no answer".into()) };
+    };
+    if answer.status >= 500 {
+        return Err("a 5xx".into());
+    }
+    if request.form != Form::Sound {
+        return Ok(());
+    }
+    let documented = documented::statuses(request);
+    if !documented.contains(&answer.status) {
+        return Err(format!("not among the documented {documented:?}"));
+    }
+    // The health checks of load balancers speak plain text.
+    let plain = documented::path(&request.target).starts_with("/healthcheck");
+    if plain || request.method == b"HEAD" || answer.status == 204 || !answer.ours {
+        return Ok(());
+    }
+    match (answer.status, serde_json::from_slice::<json::Document>(&answer.body)) {
+        // PUT of a queue, and OPTIONS.
+        (200 | 201, Err(_)) if answer.body.is_empty() => Ok(()),
+        (_, Err(_)) if request.odd_accept => Ok(()),
+        (_, Err(problem)) => Err(format!("no JSON: {problem}")),
+        (400.., Ok(document)) if document.title.as_deref().is_none_or(str::is_empty) => {
+            Err("an error without a title".into())
+        }
+        _ => Ok(()),
+    }
+}
