@@ -1,0 +1,73 @@
+"""The replayer's own check: names are learned where they are new and compared where they are known."""
+
+import unittest
+
+from matching import Names, differences
+
+ONE, TWO, THREE = (f"{n}0000000-1111-2222-3333-444444444444" for n in "abc")
+HREF = "/v2/queues/q/messages/"
+
+
+class NamesTest(unittest.TestCase):
+    def setUp(self):
+        self.names = Names({"recorded-project": "real-project"})
+
+    def test_an_id_is_learned_once_and_then_compared(self):
+        self.assertTrue(self.names.matches(f"{HREF}{ONE}", f"{HREF}real-1"))
+        self.assertTrue(self.names.matches(ONE, "real-1"))
+        self.assertFalse(self.names.matches(ONE, "real-2"))
+        self.assertEqual(self.names.real(f"{HREF}{ONE}?x={TWO}"), f"{HREF}real-1?x={TWO}")
+
+    def test_two_recorded_ids_are_never_one_real_id(self):
+        self.assertTrue(self.names.matches(ONE, "real-1"))
+        self.assertFalse(self.names.matches(TWO, "real-1"))
+        self.assertFalse(self.names.matches(f"{THREE},{TWO}", "same,same"))
+
+    def test_a_marker_is_learned_apart_from_the_id_it_was_recorded_as(self):
+        self.assertTrue(self.names.matches(ONE, "real-1"))
+        self.assertTrue(self.names.matches(f"?limit=1&marker={ONE}&echo=true", "?limit=1&marker=opaque%3D&echo=true"))
+        self.assertEqual(self.names.real(f"?marker={ONE}&ids={ONE}"), "?marker=opaque%3D&ids=real-1")
+        self.assertTrue(self.names.matches(f"?marker={ONE}", "?marker=another"))
+
+    def test_a_marker_never_seen_is_sent_as_the_id(self):
+        self.names.matches(ONE, "real-1")
+        self.assertEqual(self.names.real(f"?marker={ONE}"), "?marker=real-1")
+
+    def test_projects_are_put_back(self):
+        self.assertEqual(self.names.recorded_projects("for real-project."), "for recorded-project.")
+
+
+class DifferencesTest(unittest.TestCase):
+    def setUp(self):
+        self.names = Names({})
+
+    def differ(self, recorded, real):
+        return differences(recorded, real, self.names)
+
+    def test_equal_documents_with_other_ids_and_ages(self):
+        recorded = {"messages": [{"id": ONE, "href": HREF + ONE, "age": 0, "body": {"n": 1}}], "links": []}
+        real = {"links": [], "messages": [{"id": "x-1", "href": HREF + "x-1", "age": 3, "body": {"n": 1}}]}
+        self.assertEqual(self.differ(recorded, real), [])
+
+    def test_every_kind_of_difference_is_found(self):
+        for recorded, real in [
+            ({"a": 1}, {}),
+            ({}, {"a": 1}),
+            ([1], [1, 2]),
+            ([1, 2], [2, 1]),
+            ({"n": 1}, {"n": True}),
+            ({"n": 1}, {"n": 1.0}),
+            ({"n": None}, {"n": 0}),
+            ({"t": "x"}, {"t": "y"}),
+            ({"t": "*"}, {"t": ""}),
+            ({"age": 0}, {"age": -1}),
+            ({"age": 0}, {"age": 100000}),
+            ({"created": "2026-11-20T16:04:51Z"}, {"created": "2026-11-20 16:04:51"}),
+            ([HREF + ONE, ONE], [HREF + "x-1", "x-2"]),
+        ]:
+            with self.subTest(recorded=recorded, real=real):
+                self.assertNotEqual(self.differ(recorded, real), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

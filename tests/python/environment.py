@@ -1,0 +1,38 @@
+"""Virtual environments of the test tools, made once for each requirements file and then kept."""
+
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def cache_folder():
+    """Where environments are kept: $ZAQAR_TEST_CACHE, else `test-cache` in the target folder."""
+    target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
+    return pathlib.Path(os.environ.get("ZAQAR_TEST_CACHE", pathlib.Path(target) / "test-cache"))
+
+
+def environment(requirements, folder=None):
+    """The folder of a virtual environment with exactly what the file `requirements` pins.
+
+    Its name holds a digest of the file and of the Python version, so that a changed pin makes a new one. A
+    half-made environment is made again: the mark that it is complete is written last.
+    """
+    requirements = pathlib.Path(requirements)
+    if folder is None:
+        text = requirements.read_bytes() + sys.version.encode()
+        folder = cache_folder() / f"{requirements.stem}-{hashlib.sha256(text).hexdigest()[:12]}"
+    folder = pathlib.Path(folder).absolute()
+    complete = folder / "complete"
+    if not complete.exists():
+        print(f"installing {requirements.name} into {folder} ...", flush=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--requirement", requirements], check=True)
+        complete.touch()
+    return folder
