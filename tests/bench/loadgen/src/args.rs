@@ -1,0 +1,63 @@
+use clap::{Parser, ValueEnum};
+
+/// One operation of a connection, repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// post a batch of messages
+    Post,
+    /// list a page, following the links to the end of the queue and beginning again
+    List,
+    /// post a batch, claim as many, delete each of them
+    Cycle,
+    /// claim a batch and keep it
+    Claim,
+    /// read a queue's metadata
+    GetQueue,
+}
+
+/// Load on the REST API v2 of a server.
+#[derive(Parser)]
+pub struct Args {
+    /// what each connection does again and again
+    pub mode: Mode,
+    /// host:port of the server
+    #[arg(long, default_value = "127.0.0.1:8888")]
+    pub addr: String,
+    #[arg(long, default_value_t = 32)]
+    pub conns: usize,
+    /// end after this time
+    #[arg(long, default_value_t = 10)]
+    pub seconds: u64,
+    /// end after this many operations of each connection
+    #[arg(long)]
+    pub count: Option<u64>,
+    /// messages in a post; limit of a list or claim
+    #[arg(long, default_value_t = 1)]
+    pub batch: usize,
+    /// bytes of each message's body
+    #[arg(long, default_value_t = 1024)]
+    pub size: usize,
+    /// queues that the connections spread over
+    #[arg(long, default_value_t = 8)]
+    pub queues: usize,
+    /// start of the queues' names
+    #[arg(long, default_value = "load")]
+    pub prefix: String,
+    /// seconds that messages live
+    #[arg(long, default_value_t = 300)]
+    pub ttl: u64,
+    /// seconds that claims live
+    #[arg(long, default_value_t = 300)]
+    pub claim_ttl: u64,
+    /// a further header of every request, "Name: value"
+    #[arg(long)]
+    pub header: Vec<String>,
+    /// processes whose CPU time and memory to account, with commas between
+    #[arg(long, value_delimiter = ',')]
+    pub pids: Vec<u32>,
+    #[arg(long, default_value = "load-project")]
+    pub project: String,
+    /// print a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
