@@ -17,7 +17,6 @@ use crate::model::limits::{Defaults, Limits};
 use crate::server::{self, ConnectionCounts, Drained, ListenerSettings, Tls};
 use crate::service::vault::Vault;
 use crate::service::{Service, Settings, Sweeper};
-use crate::storage::Stores;
 use crate::telemetry::{self, Metric};
 
 mod state;
@@ -41,10 +40,6 @@ impl App {
         refuse_unsafe(config)?;
         let vault = vault(config);
         let stores = stores::open(config).await?;
-        Self::with_stores(config, clock, stores, vault)
-    }
-
-    fn with_stores(config: &Config, clock: Clock, stores: Stores, vault: Vault) -> anyhow::Result<Self> {
         let service = Service::new(settings(config), stores, clock, vault, TaskTracker::new());
         let disable_file = config.listener.healthcheck_disable_file.as_ref().map(PathBuf::from);
         let api = Api {

@@ -8,6 +8,7 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 use tokio::sync::Mutex;
 
+use super::queues::ATTEMPTS;
 use super::{Context, Service};
 use crate::error::{Error, Result};
 use crate::model::{ClientId, Metadata, ProjectId, QueueName, QueueRef};
@@ -19,9 +20,6 @@ const BATCH: usize = 100;
 
 /// The most queues with unfinished moves that one round of the sweep takes up.
 const QUEUES: usize = 100;
-
-/// How often a batch is tried while others delete and create its target.
-const ATTEMPTS: usize = 4;
 
 /// Locks that keep two moves out of one queue from overlapping; a queue always finds the same one.
 #[derive(Default)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::queues::page_size;
+use super::queues::{ATTEMPTS, page_size};
 use super::registry::Known;
 use super::{Context, Service};
 use crate::clock::Timestamp;
@@ -18,9 +18,6 @@ use crate::storage::{self, Deletion, ListQuery};
 use crate::telemetry::{self, Metric};
 
 use super::attributes::Attributes;
-
-/// How often a post is tried while others delete and create its queue.
-const POST_ATTEMPTS: usize = 4;
 
 /// What a queue demands of the body of a post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +100,7 @@ impl Service {
         submissions: &[Posted],
     ) -> Result<Vec<MessageId>> {
         let failed = || Error::unavailable("Messages could not be enqueued.");
-        for attempt in 0..POST_ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
             let known = self.known_or_created(context, name, submissions).await?;
             let now = self.inner.clock.now();
             if attempt > 0 {

@@ -15,7 +15,7 @@ use crate::storage::{self, QueueFilter, Stats};
 const PATCH_ATTEMPTS: usize = 20;
 
 /// How often a data call is made while others delete and create its queue.
-const ATTEMPTS: usize = 4;
+pub(super) const ATTEMPTS: usize = 4;
 
 /// Which queues a client wants listed.
 #[derive(Clone, Debug, Default)]

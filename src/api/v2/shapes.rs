@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use crate::model::{ClaimId, QueueName};
+use crate::model::{ClaimId, QueueName, checksum};
 use crate::service::MessageView;
 
 /// A JSON document in the making.
@@ -80,11 +80,7 @@ impl Document {
         self.raw(",\"body\":");
         self.bytes.extend_from_slice(&message.body);
         if let Some(checksum) = message.checksum {
-            self.raw(",\"checksum\":\"MD5:");
-            for byte in checksum {
-                self.print(format_args!("{byte:02x}"));
-            }
-            self.raw("\"");
+            self.print(format_args!(",\"checksum\":\"{}\"", checksum::text(checksum)));
         }
         self.raw("}");
     }
