@@ -9,7 +9,6 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use redis::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
@@ -217,11 +216,10 @@ impl Link {
         }
     }
 
-    /// Looks after an idle connection, so that one whose other end has vanished is found out before a call needs
-    /// it: call it now and then.
-    pub(super) async fn check(&self, patience: Duration) {
+    /// Asks whether the other end is still there, until that time; a connection that does not answer ends.
+    pub(super) async fn check(&self, deadline: Instant) {
         let ping = redis::cmd("PING");
-        let _ = self.exchange(Request::new(&ping), Instant::now() + patience).await;
+        let _ = self.exchange(Request::new(&ping), deadline).await;
     }
 
     /// Ends the connection, with the reason that its callers are told.

@@ -44,8 +44,6 @@ pub(super) struct Profile {
     pub(super) links: usize,
     /// The longest pause between two attempts to connect.
     pub(super) longest_pause: Duration,
-    /// Attempts to connect that one call makes.
-    pub(super) attempts: u32,
     /// Only masters will do: a server that says it is a replica is not used.
     pub(super) master: bool,
 }

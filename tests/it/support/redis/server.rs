@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const READY: [&str; 2] = ["Ready to accept connections", "+monitor master"];
 
 /// How a server is to be started.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Setup {
     lines: Vec<String>,
     password: Option<String>,
@@ -39,7 +39,12 @@ impl Setup {
     /// A password of the default user.
     pub(crate) fn password(mut self, password: &str) -> Self {
         self.password = Some(password.to_owned());
-        self.with(&[&format!("requirepass {}", quoted(password))])
+        let password = quoted(password);
+        let lines = [format!("requirepass {password}"), format!("masterauth {password}")];
+        match self.sentinel {
+            true => self.with(&[&lines[0]]),
+            false => self.with(&[&lines[0], &lines[1]]),
+        }
     }
 
     /// A node of a Cluster, whose second port is 10,000 above the first.
@@ -93,6 +98,11 @@ impl RedisServer {
     /// The directory of its data, removed with it.
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// The password of its default user.
+    pub(crate) fn password(&self) -> Option<&str> {
+        self.setup.password.as_deref()
     }
 
     /// Its Unix socket.
