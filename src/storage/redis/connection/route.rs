@@ -15,7 +15,7 @@ use super::tls::Tls;
 use super::trouble::Trouble;
 use crate::storage::redis::uri::{Address, Credentials, Deployment, Uri};
 
-/// Connections to each server: measured, a second one makes nothing faster.
+/// Connections to each server: no slower than one, and a large answer does not hold up all others.
 const LINKS: usize = 2;
 
 /// The same where writes wait for replicas: the server answers nothing else on a connection meanwhile.
