@@ -29,6 +29,7 @@
 //! stale.
 
 pub mod memory;
+pub mod redis;
 pub mod sql;
 pub mod sqlite;
 pub mod timed;

@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod process;
 pub(crate) mod random;
+pub(crate) mod redis;
 
 use std::net::SocketAddr;
 use std::time::Duration;
