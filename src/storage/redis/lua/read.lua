@@ -200,9 +200,3 @@ operations.stats = function(key, args)
   local newest, last = end_message(q, -1, work)
   return { work.more and 1 or 0, all - claimed, claimed, oldest, first, newest, last }
 end
-
--- The sizes of a queue, whatever time it is: free and claimed.
-operations.sizes = function(key)
-  local claimed = call('ZCARD', key .. ':c')
-  return { call('HLEN', key .. ':m') - claimed, claimed }
-end
