@@ -9,9 +9,7 @@ use redis::Value;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::model::{
-    Claim, ClaimId, ClientId, Cursor, Epoch, Message, MessageId, Position, QueueName,
-};
+use crate::model::{Claim, ClaimId, ClientId, Cursor, Epoch, Message, MessageId, Position, QueueName};
 use crate::storage::{Error, Parcel, Result};
 
 /// Bytes before the client.

@@ -43,7 +43,13 @@ impl Scan {
 
 impl RedisStore {
     /// The answers to a command on a key of each queue, sent all at once.
-    pub(super) async fn ask(&self, command: &str, bases: &[String], suffix: &str, field: Option<&str>) -> Result<Vec<Value>> {
+    pub(super) async fn ask(
+        &self,
+        command: &str,
+        bases: &[String],
+        suffix: &str,
+        field: Option<&str>,
+    ) -> Result<Vec<Value>> {
         let calls = bases.iter().map(|base| async move {
             let mut ask = redis::cmd(command);
             ask.arg(format!("{base}{suffix}"));
