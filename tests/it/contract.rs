@@ -10,6 +10,8 @@ macro_rules! every_store {
     ($($test:ident),+ $(,)?) => {
         tests_of!(memory, crate::contract::fixture::Queue::open_in, $($test),+);
         tests_of!(sqlite, crate::contract::fixture::Queue::open_in, $($test),+);
+        tests_of!(redis, crate::contract::fixture::Queue::open_in, $($test),+);
+        tests_of!(redis_scripts, crate::contract::fixture::Queue::open_in, $($test),+);
     };
 }
 

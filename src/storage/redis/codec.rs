@@ -1,0 +1,285 @@
+//! Messages as Redis keeps them, and answers of the function library as values.
+//!
+//! A message as it was posted: end, creation (both µs, 8 bytes), ttl (8), 1 where a checksum is there (1), length of
+//! the client (4), client, checksum (16), body. All numbers are big-endian. It is never written again; what changes
+//! later is its state: 1 if raised (1), claim count (4), position (8), end (8), ttl (8), claim (16, or missing).
+
+use bytes::Bytes;
+use redis::Value;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::model::{Claim, ClaimId, ClientId, Cursor, Epoch, Message, MessageId, Position, QueueName};
+use crate::storage::{Error, Parcel, Result};
+
+/// Bytes before the client.
+const HEAD: usize = 29;
+
+/// A message to be stored, or one that was.
+pub(super) struct Stored<'a> {
+    pub(super) expires: Timestamp,
+    pub(super) created: Timestamp,
+    pub(super) ttl: u64,
+    pub(super) client: &'a [u8],
+    pub(super) checksum: Option<[u8; 16]>,
+    pub(super) body: &'a [u8],
+}
+
+impl Stored<'_> {
+    /// The message as Redis keeps it.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let checksum = self.checksum.as_ref().map_or(&[][..], |checksum| checksum);
+        // A header block of a request is far shorter.
+        let length = u32::try_from(self.client.len()).unwrap_or(u32::MAX);
+        let mut bytes = Vec::with_capacity(HEAD + self.client.len() + checksum.len() + self.body.len());
+        bytes.extend_from_slice(&time(self.expires));
+        bytes.extend_from_slice(&time(self.created));
+        bytes.extend_from_slice(&self.ttl.to_be_bytes());
+        bytes.push(u8::from(self.checksum.is_some()));
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(self.client);
+        bytes.extend_from_slice(checksum);
+        bytes.extend_from_slice(self.body);
+        bytes
+    }
+}
+
+/// A message that was kept, its body still where it was read.
+struct Kept {
+    created: Timestamp,
+    ttl: u64,
+    client: ClientId,
+    checksum: Option<[u8; 16]>,
+    body: Bytes,
+}
+
+impl Kept {
+    fn decode(bytes: Bytes) -> Result<Self> {
+        let decode = || {
+            let mut rest = &bytes[8..];
+            let created = Timestamp::from_micros(i64::from_be_bytes(take(&mut rest)?));
+            let ttl = u64::from_be_bytes(take(&mut rest)?);
+            let [flags] = take(&mut rest)?;
+            let length = usize::try_from(u32::from_be_bytes(take(&mut rest)?)).ok()?;
+            let (client, mut rest) = rest.split_at_checked(length)?;
+            let client = ClientId::from_bytes(client);
+            let checksum = match flags {
+                0 => None,
+                1 => Some(take(&mut rest)?),
+                _ => return None,
+            };
+            let body = bytes.slice(bytes.len() - rest.len()..);
+            Some(Self { created, ttl, client, checksum, body })
+        };
+        let decoded = if bytes.len() < HEAD { None } else { decode() };
+        decoded.ok_or_else(|| corrupt("message"))
+    }
+}
+
+/// What changed of a message since it was posted.
+struct State {
+    count: u32,
+    ttl: u64,
+    claim: Option<ClaimId>,
+}
+
+impl State {
+    fn decode(mut rest: &[u8]) -> Option<Self> {
+        let [_raised] = take(&mut rest)?;
+        let count = u32::from_be_bytes(take(&mut rest)?);
+        let _position: [u8; 8] = take(&mut rest)?;
+        let _expires: [u8; 8] = take(&mut rest)?;
+        let ttl = u64::from_be_bytes(take(&mut rest)?);
+        let claim = if rest.is_empty() { None } else { Some(ClaimId(uuid(rest)?)) };
+        Some(Self { count, ttl, claim })
+    }
+}
+
+/// Takes the first `N` bytes.
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, others) = rest.split_first_chunk()?;
+    *rest = others;
+    Some(*first)
+}
+
+fn uuid(bytes: &[u8]) -> Option<Uuid> {
+    Uuid::from_slice(bytes).ok()
+}
+
+/// A time as 8 bytes.
+pub(super) fn time(at: Timestamp) -> [u8; 8] {
+    at.micros().to_be_bytes()
+}
+
+/// An epoch as 16 digits that sort as epochs do.
+pub(super) fn epoch(epoch: Epoch) -> String {
+    format!("{:016x}", epoch.0.cast_unsigned() ^ (1 << 63))
+}
+
+/// The epoch of those digits.
+pub(super) fn parse_epoch(value: Value) -> Result<Epoch> {
+    let text = text(value)?;
+    let bits = u64::from_str_radix(&text, 16).ok().filter(|_| text.len() == 16);
+    Ok(Epoch((bits.ok_or_else(|| corrupt("epoch"))? ^ (1 << 63)).cast_signed()))
+}
+
+pub(super) fn corrupt(what: &str) -> Error {
+    Error::Corrupt(format!("a {what} in Redis"))
+}
+
+/// An answer with exactly `N` parts.
+pub(super) fn parts<const N: usize>(value: Value) -> Result<[Value; N]> {
+    list(value)?.try_into().map_err(|_| corrupt("answer of another length"))
+}
+
+pub(super) fn list(value: Value) -> Result<Vec<Value>> {
+    match value {
+        Value::Array(list) => Ok(list),
+        _ => Err(corrupt("answer that is no list")),
+    }
+}
+
+pub(super) fn bytes(value: Value) -> Result<Bytes> {
+    match value {
+        Value::BulkString(bytes) => Ok(bytes.into()),
+        _ => Err(corrupt("answer that is no string")),
+    }
+}
+
+pub(super) fn text(value: Value) -> Result<String> {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8(bytes).map_err(|_| corrupt("text")),
+        Value::SimpleString(text) => Ok(text),
+        _ => Err(corrupt("answer that is no text")),
+    }
+}
+
+pub(super) fn int(value: &Value) -> Result<i64> {
+    match value {
+        Value::Int(number) => Ok(*number),
+        _ => Err(corrupt("answer that is no number")),
+    }
+}
+
+pub(super) fn count(value: &Value) -> Result<u64> {
+    u64::try_from(int(value)?).map_err(|_| corrupt("negative count"))
+}
+
+/// 0 or 1.
+pub(super) fn flag(value: &Value) -> Result<bool> {
+    match int(value)? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(corrupt("flag")),
+    }
+}
+
+/// A number that Redis keeps as a double.
+fn score(text: &str) -> Result<i64> {
+    if let Ok(number) = text.parse() {
+        return Ok(number);
+    }
+    // Beyond 17 digits it is written with an exponent.
+    let number: f64 = text.parse().map_err(|_| corrupt("score"))?;
+    #[expect(clippy::cast_possible_truncation, reason = "saturates, as times do")]
+    if number.is_nan() { Err(corrupt("score")) } else { Ok(number as i64) }
+}
+
+/// A time, or nothing.
+pub(super) fn due(value: Value) -> Result<Option<Timestamp>> {
+    let text = text(value)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Timestamp::from_micros(score(&text)?)))
+}
+
+pub(super) fn id(value: Value) -> Result<MessageId> {
+    let bytes = bytes(value)?;
+    uuid(&bytes).map(MessageId).ok_or_else(|| corrupt("message id"))
+}
+
+/// The place of a message: `p` and its position, or `d` and when it is due.
+pub(super) fn cursor(place: &str, id: MessageId) -> Result<Cursor> {
+    match place.split_at_checked(1) {
+        Some(("p", position)) => Ok(Cursor::After(Position(score(position)?))),
+        Some(("d", due)) => Ok(Cursor::AfterDelayed(Timestamp::from_micros(score(due)?), id)),
+        _ => Err(corrupt("place")),
+    }
+}
+
+/// Messages of an answer: four values each.
+pub(super) fn messages(value: Value) -> Result<Vec<Message>> {
+    let values = list(value)?;
+    let mut messages = Vec::with_capacity(values.len() / 4);
+    let mut values = values.into_iter();
+    while let Some(first) = values.next() {
+        let mut next = || values.next().ok_or_else(|| corrupt("answer that is cut off"));
+        messages.push(message(first, next()?, next()?, next()?)?);
+    }
+    Ok(messages)
+}
+
+fn message(first: Value, place: Value, kept: Value, state: Value) -> Result<Message> {
+    let id = id(first)?;
+    let kept = Kept::decode(bytes(kept)?)?;
+    let state = bytes(state)?;
+    let state = match state.is_empty() {
+        true => State { count: 0, ttl: kept.ttl, claim: None },
+        false => State::decode(&state).ok_or_else(|| corrupt("message's state"))?,
+    };
+    Ok(Message {
+        id,
+        cursor: cursor(&text(place)?, id)?,
+        created: kept.created,
+        ttl: state.ttl,
+        client: kept.client,
+        claim: state.claim,
+        claim_count: state.count,
+        checksum: kept.checksum,
+        body: kept.body,
+    })
+}
+
+/// When a kept message was posted, and its id; `None` for an empty answer.
+pub(super) fn end_of_queue(first: Value, kept: Value) -> Result<Option<(MessageId, Timestamp)>> {
+    let kept = bytes(kept)?;
+    if kept.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some((id(first)?, Kept::decode(kept)?.created)))
+}
+
+/// A claim's record: ttl and end.
+pub(super) fn claim(id: ClaimId, record: Value) -> Result<Claim> {
+    let record = bytes(record)?;
+    let mut rest = &record[..];
+    let decoded = take(&mut rest).zip(take(&mut rest)).filter(|_| rest.is_empty());
+    let (ttl, ends) = decoded.ok_or_else(|| corrupt("claim"))?;
+    Ok(Claim { id, ttl: u64::from_be_bytes(ttl), expires: Timestamp::from_micros(i64::from_be_bytes(ends)) })
+}
+
+/// A queue's name with its length before it, as a parcel has it.
+pub(super) fn target(name: &QueueName) -> Vec<u8> {
+    // Names have at most 64 bytes.
+    let length = u8::try_from(name.as_str().len()).unwrap_or(u8::MAX);
+    [&[length], name.as_str().as_bytes()].concat()
+}
+
+/// An outgoing message.
+pub(super) fn parcel(first: Value, parcel: Value) -> Result<Parcel> {
+    let parcel = bytes(parcel)?;
+    let decode = || {
+        let mut rest = &parcel[..];
+        let ttl = u64::from_be_bytes(take(&mut rest)?);
+        let expires = Timestamp::from_micros(i64::from_be_bytes(take(&mut rest)?));
+        let claim_count = u32::from_be_bytes(take(&mut rest)?);
+        let [length] = take(&mut rest)?;
+        let (name, rest) = rest.split_at_checked(usize::from(length))?;
+        let target = QueueName::parse(std::str::from_utf8(name).ok()?)?;
+        Some((ttl, expires, claim_count, target, parcel.slice(parcel.len() - rest.len()..)))
+    };
+    let (ttl, expires, claim_count, target, kept) = decode().ok_or_else(|| corrupt("outgoing message"))?;
+    let Kept { created, client, checksum, body, .. } = Kept::decode(kept)?;
+    Ok(Parcel { id: id(first)?, target, created, ttl, expires, client, claim_count, checksum, body })
+}

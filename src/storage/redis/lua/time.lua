@@ -1,0 +1,87 @@
+-- What time does: claims end, delayed messages become ready.
+
+-- The most messages of a backlog that a call moves which wants fewer.
+local SHARE = 32
+
+-- The most runs that are remembered.
+local RUNS = 256
+
+-- Notes whose messages follow from `position` on. Runs let a listing without one's own messages leap over them; those
+-- that are forgotten are looked at one by one.
+local function runs(q, client, position)
+  if client ~= q.client then
+    q.client = client
+    call('ZADD', q.key .. ':u', position, bytes8(position) .. client)
+    call('ZREMRANGEBYRANK', q.key .. ':u', 0, -RUNS - 1)
+  end
+end
+
+-- The next position.
+local function append(q)
+  q.last = max(q.last + 1, q.now)
+  return q.last
+end
+
+-- Makes held messages ready again, in their old places: how many claims ended with that.
+local function give_back(q, ids)
+  local key, states = q.key, values(q.key .. ':s', ids)
+  local ready, changed, fresh, by = {}, {}, {}, {}
+  for i, id in ipairs(ids) do
+    local found = states[i]
+    ready[#ready + 1] = int64(found, 6)
+    ready[#ready + 1] = id
+    gather(by, holder(found), id)
+    if sub(found, 1, 5) == FRESH then
+      fresh[#fresh + 1] = id
+    else
+      changed[#changed + 1] = id
+      changed[#changed + 1] = sub(found, 1, BARE)
+    end
+  end
+  many('ZREM', key .. ':c', ids)
+  many('ZREM', key .. ':h', ids)
+  many('ZADD', key .. ':r', ready)
+  many('HDEL', key .. ':s', fresh)
+  many('HSET', key .. ':s', changed)
+  return leave_claims(q, by)
+end
+
+-- Gives back what ended claims hold, at most `budget` messages: how many messages, how many claims.
+local function end_claims(q, budget)
+  if budget <= 0 then return 0, 0 end
+  local ids = call('ZRANGEBYSCORE', q.key .. ':h', '-inf', q.now, 'LIMIT', 0, budget)
+  if #ids == 0 then return 0, 0 end
+  return #ids, give_back(q, ids)
+end
+
+-- Gives delayed messages that are due their positions, at most `budget`: how many.
+local function ripen(q, budget)
+  if budget <= 0 or sealed(q) then return 0 end
+  local key = q.key
+  local ids = call('ZRANGEBYSCORE', key .. ':d', '-inf', q.now, 'LIMIT', 0, budget)
+  local messages, ready = values(key .. ':m', ids), {}
+  for i, id in ipairs(ids) do
+    local position = append(q)
+    runs(q, client_of(messages[i]), position)
+    ready[#ready + 1] = position
+    ready[#ready + 1] = id
+  end
+  many('ZREM', key .. ':d', ids)
+  many('ZADD', key .. ':r', ready)
+  return #ids
+end
+
+-- Does what time asks for before messages are read or added: true where something is left that is due. All of it at
+-- most STEP; of a longer backlog not much more than the `want` messages that the call is about, so that no call
+-- pays for what others left.
+local function settle(q, want)
+  if q.wake > q.now then return false end
+  local key, left = q.key, STEP
+  if call('ZCOUNT', key .. ':h', '-inf', q.now) + call('ZCOUNT', key .. ':d', '-inf', q.now) > STEP then
+    left = min(STEP, max(SHARE, want))
+  end
+  left = left - end_claims(q, left)
+  ripen(q, left)
+  q.wake = next_due(q)
+  return q.wake <= q.now
+end
