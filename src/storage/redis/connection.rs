@@ -128,10 +128,10 @@ impl Connection {
             Some(Err(error)) => return Err(error.into()),
             _ => 0,
         };
-        match confirmed >= i64::from(wanted.replicas) {
-            true => Ok(value),
-            false => Err(CallError::Unconfirmed { confirmed, wanted: wanted.replicas }),
+        if confirmed < i64::from(wanted.replicas) {
+            return Err(CallError::Unconfirmed { confirmed, wanted: wanted.replicas });
         }
+        Ok(value)
     }
 
     /// The servers that take writes: one, or the masters of a Cluster.
@@ -222,16 +222,19 @@ impl Inner {
                     Failure::Lost(cause) | Failure::NotSent(cause) => CallError::Unavailable(cause),
                 })
             }
-            Ok(Ok(answer)) => {
-                Ok(match answer.reply.as_ref().err().and_then(|error| self.route.turn(&server, error)) {
-                    Some(turn) => Tried::Not(turn),
-                    None => {
-                        server.trouble.ended(&server.place);
-                        Tried::Answer(answer)
-                    }
-                })
-            }
+            Ok(Ok(answer)) => Ok(self.judge(&server, answer)),
         }
+    }
+
+    /// An answer that says that nothing was carried out is none.
+    fn judge(&self, server: &Server, answer: Answer) -> Tried {
+        if let Err(error) = &answer.reply
+            && let Some(turn) = self.route.turn(server, error)
+        {
+            return Tried::Not(turn);
+        }
+        server.trouble.ended(&server.place);
+        Tried::Answer(answer)
     }
 }
 

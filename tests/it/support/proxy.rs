@@ -52,6 +52,16 @@ impl Proxy {
         self.fault.send_replace(fault);
     }
 
+    /// Closes every connection, waits until none is left, and lets new ones pass.
+    pub(crate) async fn cut(&self) {
+        self.set(Fault::Cut);
+        // Each connection holds a receiver, and so does the task that takes new ones.
+        while self.fault.receiver_count() > 1 {
+            tokio::task::yield_now().await;
+        }
+        self.set(Fault::None);
+    }
+
     /// How many bytes went to the server.
     pub(crate) fn forth(&self) -> u64 {
         self.forth.load(Ordering::Relaxed)

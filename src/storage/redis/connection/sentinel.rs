@@ -86,10 +86,8 @@ impl Sentinel {
 
     /// The master, unless there is a doubt.
     pub(super) fn known(&self) -> Option<Arc<Server>> {
-        match self.doubtful.load(Ordering::Acquire) {
-            true => None,
-            false => self.master.load_full(),
-        }
+        let sure = !self.doubtful.load(Ordering::Acquire);
+        sure.then(|| self.master.load_full()).flatten()
     }
 
     fn take(&self, master: &Arc<Server>) {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout_at};
 
 use super::error::Cause;
@@ -53,7 +54,7 @@ pub(super) struct Server {
     links: Vec<ArcSwapOption<Link>>,
     next: AtomicUsize,
     /// One attempt to connect at a time.
-    attempts: tokio::sync::Mutex<Attempts>,
+    attempts: Mutex<Attempts>,
 }
 
 /// The failed attempts to connect since the last good one.
@@ -110,8 +111,7 @@ impl Server {
         if let Some(link) = living(slot) {
             return Ok(link);
         }
-        let turn = timeout_at(deadline, self.attempts.lock()).await;
-        let mut attempts = turn.map_err(|_| Unreached::late(deadline))?;
+        let mut attempts = self.turn(deadline).await?;
         // Whoever had the turn before may have made it.
         if let Some(link) = living(slot) {
             return Ok(link);
@@ -128,6 +128,15 @@ impl Server {
             }
             Err(cause) => Err(attempts.fail(cause, self.profile.longest_pause)),
         }
+    }
+
+    /// The turn to connect. In a long outage nobody queues behind an attempt that may take its time.
+    async fn turn(&self, deadline: Instant) -> Result<MutexGuard<'_, Attempts>, Unreached> {
+        if self.trouble.age() > self.profile.timeout {
+            let cause = || Cause::new("the server has been away for long");
+            return self.attempts.try_lock().map_err(|_| Unreached::now(cause()));
+        }
+        timeout_at(deadline, self.attempts.lock()).await.map_err(|_| Unreached::late(deadline))
     }
 
     /// The server is not used any more: whoever waits for it is told.

@@ -1,5 +1,7 @@
 //! A Cluster: masters that share the slots evenly, each with replicas if a test wants them.
 
+use std::collections::BTreeSet;
+
 use redis::Value;
 
 use super::server::{RedisServer, Setup};
@@ -54,6 +56,42 @@ impl RedisCluster {
         let answer = self.masters[0].command(&["CLUSTER", "KEYSLOT", key]);
         let slot: usize = redis::from_redis_value(answer).expect("a slot");
         (0..self.masters.len()).find(|index| slot < first(index + 1, self.masters.len())).expect("an owner")
+    }
+
+    /// Moves all slots of one master that hold keys to another, as `redis-cli --cluster reshard` does: which.
+    pub(crate) fn drain(&self, from: usize, to: usize) -> BTreeSet<u16> {
+        let ask = |index: usize, words: &[&str]| self.masters[index].command(words);
+        let id =
+            |index| -> String { redis::from_redis_value(ask(index, &["CLUSTER", "MYID"])).expect("an id") };
+        let ids = (id(from), id(to));
+        let keys: Vec<String> = redis::from_redis_value(ask(from, &["KEYS", "*"])).expect("keys");
+        let slot = |key: &String| ask(from, &["CLUSTER", "KEYSLOT", key]);
+        let slots: BTreeSet<u16> =
+            keys.iter().map(|key| redis::from_redis_value(slot(key)).expect("a slot")).collect();
+        for slot in &slots {
+            let slot = slot.to_string();
+            ask(to, &["CLUSTER", "SETSLOT", &slot, "IMPORTING", &ids.0]);
+            ask(from, &["CLUSTER", "SETSLOT", &slot, "MIGRATING", &ids.1]);
+            self.migrate(&slot, from, to);
+            for index in [to, from] {
+                ask(index, &["CLUSTER", "SETSLOT", &slot, "NODE", &ids.1]);
+            }
+        }
+        slots
+    }
+
+    fn migrate(&self, slot: &str, from: usize, to: usize) {
+        loop {
+            let keys = self.masters[from].command(&["CLUSTER", "GETKEYSINSLOT", slot, "100"]);
+            let keys: Vec<String> = redis::from_redis_value(keys).expect("keys");
+            if keys.is_empty() {
+                return;
+            }
+            let port = self.masters[to].port.to_string();
+            let mut words = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+            words.extend(keys.iter().map(String::as_str));
+            self.masters[from].command(&words);
+        }
     }
 
     /// Gives each master its slots and introduces everybody to the first.

@@ -81,18 +81,23 @@ impl RedisServer {
 
     /// A server so set up, ready for connections.
     pub(crate) fn with(setup: Setup) -> Self {
+        Self::try_with(setup).unwrap_or_else(|log| panic!("no Redis server could be started: {log}"))
+    }
+
+    /// The same, or the log of the last of several that could not start.
+    pub(crate) fn try_with(setup: Setup) -> Result<Self, String> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut log = String::new();
-        for _ in 0..10 {
+        for _ in 0..5 {
             let port = free_port(setup.bus);
             configure(&setup, directory.path(), port);
             match launch(&setup, directory.path()) {
-                Ok(child) => return Self { child, setup, port, directory },
+                Ok(child) => return Ok(Self { child, setup, port, directory }),
                 // Somebody else may have taken the port.
                 Err(why) => log = why,
             }
         }
-        panic!("no Redis server could be started: {log}");
+        Err(log)
     }
 
     /// The directory of its data, removed with it.
