@@ -1,7 +1,7 @@
 //! Ways to a server: TCP, a Unix socket, TLS, users and passwords, databases.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use zaqar::storage::{Error, Messages as _};
 
 use super::{count, open, post, queue};
@@ -79,6 +79,8 @@ async fn in_a_database() {
 fn certificates(directory: &std::path::Path) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // Not the name that certificates have by default, or each would look signed by itself.
+    params.distinguished_name.push(DnType::CommonName, "authority");
     let key = KeyPair::generate().unwrap();
     std::fs::write(directory.join("ca.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
     let authority = Issuer::new(params, key);

@@ -52,6 +52,24 @@ async fn a_master_that_was_put_down_is_left() {
     assert!(outcome.longest < SERVES_AGAIN, "{outcome:?}");
 }
 
+/// A master that hangs is replaced too; when it wakes up it still believes that it is one, and nobody writes to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_hangs_is_left() {
+    let mut deployment = RedisSentinels::start();
+    let traffic = Traffic::start(&format!("{}&wait_replicas=1", deployment.uri()), &[queue("q")]).await;
+    traffic.more(100).await;
+    let before = deployment.master().port;
+    deployment.master().freeze();
+    traffic.more(100).await;
+    let old = deployment.servers.iter().find(|server| server.port == before).unwrap();
+    old.thaw();
+    traffic.more(500).await;
+    let outcome = traffic.stop().await;
+    println!("master frozen under load: {outcome:?}");
+    assert!(outcome.longest < SERVES_AGAIN, "{outcome:?}");
+    assert_eq!(outcome.lost, 0, "{outcome:?}");
+}
+
 #[tokio::test]
 async fn sentinels_that_are_gone_do_not_hurt() {
     let mut deployment = RedisSentinels::start();

@@ -5,6 +5,8 @@
 //! connection's calls each can be told whether its command may have been carried out.
 
 mod driver;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

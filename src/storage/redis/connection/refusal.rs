@@ -31,12 +31,12 @@ pub(super) fn refusal(error: &ServerError) -> Option<Refusal> {
 /// `slot host:port`, where the host may be empty.
 fn place(text: &str) -> Option<(Option<String>, u16)> {
     let address = text.split(' ').nth(1)?;
-    if let Some(port) = address.strip_prefix(':') {
-        return Some((None, port.parse().ok()?));
-    }
     // An IPv6 address comes without brackets.
     let (host, port) = address.rsplit_once(':')?;
     let port = port.parse().ok()?;
+    if host.is_empty() {
+        return Some((None, port));
+    }
     match host.strip_prefix('[') {
         Some(_) => uri::address(address, port).ok().map(|Address { host, port }| (Some(host), port)),
         None => Some((Some(host.to_owned()), port)),

@@ -36,7 +36,15 @@ pub(super) struct Sentinel {
     /// The master is to be looked for before the next call.
     doubtful: AtomicBool,
     /// One search at a time; the next one no earlier than this.
-    search: tokio::sync::Mutex<Option<Unreached>>,
+    search: tokio::sync::Mutex<Option<Search>>,
+}
+
+/// The last search.
+struct Search {
+    /// A Sentinel named a master, which is none or cannot be reached.
+    named: bool,
+    /// Why there is no master, and when the next search may begin.
+    unreached: Unreached,
 }
 
 impl Sentinel {
@@ -62,21 +70,26 @@ impl Sentinel {
         if let Some(master) = self.known() {
             return Ok(master);
         }
-        if let Some(last) = last.clone().filter(|last| Instant::now() < last.retry) {
-            let age = self.trouble.age();
-            return self.master.load_full().ok_or(Unreached { age, ..last });
+        if let Some(last) = last.as_ref().filter(|last| Instant::now() < last.unreached.retry) {
+            return self.spare(last);
         }
         let found = self.find(deadline.min(Instant::now() + SEARCH)).await;
-        let cause = found.as_ref().err().cloned().unwrap_or_else(|| Cause::new("the master was just found"));
-        *last = Some(Unreached::after(PAUSE, cause.clone()));
-        match found {
+        let search = last.insert(match found {
             Ok(master) => {
                 self.take(&master);
-                Ok(master)
+                // Until the next search it is not doubted.
+                Search { named: false, unreached: Unreached::after(PAUSE, Cause::new("it was just found")) }
             }
-            // Sentinels that are away are no reason to leave a master that serves.
-            Err(cause) => self.master.load_full().ok_or_else(|| self.failed(cause)),
-        }
+            Err((named, cause)) => Search { named, unreached: self.failed(cause) },
+        });
+        self.spare(search)
+    }
+
+    /// What serves without a search: the master as it was last known, as long as no Sentinel says anything. One
+    /// that they name and that is none is waited for.
+    fn spare(&self, search: &Search) -> Result<Arc<Server>, Unreached> {
+        let spare = self.master.load_full().filter(|_| !search.named);
+        spare.ok_or_else(|| Unreached { age: self.trouble.age(), ..search.unreached.clone() })
     }
 
     fn failed(&self, cause: Cause) -> Unreached {
@@ -104,18 +117,21 @@ impl Sentinel {
         self.doubtful.store(true, Ordering::Release);
     }
 
-    /// Asks whether the master is still the same, so that one that was put down but does not know it is left too.
+    /// Asks whether the master is still the same, so that one that was put down but does not know it, or hangs, is
+    /// left too.
     pub(super) async fn check(&self) {
         let Some(master) = self.known() else { return };
-        let named = self.named(Instant::now() + SEARCH).await;
-        if named.first().is_some_and(|place| *place != master.place) {
+        let deadline = Instant::now() + SEARCH;
+        if self.named(deadline).await.first().is_some_and(|place| *place != master.place) {
             self.doubt();
+            // The callers that wait for the old one are told now.
+            let _ = self.server(deadline).await;
         }
     }
 
-    /// The first of the named servers that calls itself a master.
-    async fn find(&self, deadline: Instant) -> Result<Arc<Server>, Cause> {
-        let mut cause = Cause::new("no Sentinel names a master");
+    /// The first of the named servers that calls itself a master; else whether any is named, and why it will not do.
+    async fn find(&self, deadline: Instant) -> Result<Arc<Server>, (bool, Cause)> {
+        let mut failure = (false, Cause::new("no Sentinel names a master"));
         let current = self.master.load_full();
         for place in self.named(deadline).await {
             let server = match &current {
@@ -124,10 +140,10 @@ impl Sentinel {
             };
             match confirm(&server, deadline).await {
                 Ok(()) => return Ok(server),
-                Err(error) => cause = error,
+                Err(cause) => failure = (true, cause),
             }
         }
-        Err(cause)
+        Err(failure)
     }
 
     /// The addresses that Sentinels name, the most named first.
