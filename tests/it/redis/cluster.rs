@@ -29,7 +29,7 @@ async fn lose_a_master(replicas: usize, options: &str) -> Outcome {
     cluster.masters[1].kill();
     traffic.more(100).await;
     let outcome = traffic.stop().await;
-    println!("Cluster master lost under load, options {options:?}: {outcome:?}");
+    outcome.report(&format!("the death of a Cluster's master, options `{options}`"));
     assert!(outcome.longest < SERVES_AGAIN, "{outcome:?}");
     outcome
 }

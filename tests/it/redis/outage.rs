@@ -1,9 +1,12 @@
 //! Servers that hang, die and come back: an error within the deadline, and service again by itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use zaqar::storage::redis::RedisStore;
 use zaqar::storage::{Error, Messages as _};
 
 use super::traffic::Traffic;
@@ -22,7 +25,7 @@ async fn failing(store: &zaqar::storage::redis::RedisStore, n: u64) -> Duration 
 }
 
 /// The longest of many calls at once, all of which must fail.
-async fn longest(store: &Arc<zaqar::storage::redis::RedisStore>) -> Duration {
+async fn longest(store: &Arc<RedisStore>) -> Duration {
     let mut callers = JoinSet::new();
     for n in 0..CALLERS {
         let store = Arc::clone(store);
@@ -124,4 +127,47 @@ async fn nothing_acknowledged_is_lost_when_a_durable_server_is_killed_under_load
     let result = traffic.stop().await;
     assert_eq!(result.lost, 0, "{result:?}");
     assert!(result.longest < Duration::from_secs(5), "{result:?}");
+}
+
+/// The levels of what the connections log.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<Level>>>);
+
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        if event.metadata().target().starts_with("zaqar::storage::redis::connection") {
+            self.0.lock().unwrap().push(*event.metadata().level());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_two_lines_in_the_log() {
+    let lines = Lines::default();
+    let _logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(lines.clone()));
+    let mut server = RedisServer::start();
+    let store = Arc::new(open(&server.uri()).await);
+    store.open(&queue("q"), NOW).await.unwrap();
+    for _ in 0..2 {
+        server.kill();
+        longest(&store).await;
+        longest(&store).await;
+        assert_eq!(*lines.0.lock().unwrap(), [Level::WARN]);
+        server.restart();
+        Traffic::recovery(&store, &queue("q")).await;
+        all_succeed(&store).await;
+        assert_eq!(std::mem::take(&mut *lines.0.lock().unwrap()), [Level::WARN, Level::INFO]);
+    }
+}
+
+/// Many calls at once, all of which must succeed.
+async fn all_succeed(store: &Arc<RedisStore>) {
+    let mut callers = JoinSet::new();
+    for n in 0..CALLERS {
+        let store = Arc::clone(store);
+        callers.spawn(async move { post(&store, &queue("q"), 2000 + n).await });
+    }
+    for result in callers.join_all().await {
+        result.unwrap();
+    }
 }

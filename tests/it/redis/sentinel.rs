@@ -13,13 +13,13 @@ const SERVES_AGAIN: Duration = Duration::from_secs(5);
 
 /// Kills the master under load, with these options of the URI.
 async fn lose_the_master(options: &str) -> Outcome {
-    let mut deployment = RedisSentinels::with(Setup::default().durable("everysec"), None);
+    let mut deployment = RedisSentinels::with(&Setup::default().durable("everysec"), None);
     let traffic = Traffic::start(&format!("{}{options}", deployment.uri()), &[queue("q")]).await;
     traffic.more(500).await;
     deployment.master().kill();
     traffic.more(500).await;
     let outcome = traffic.stop().await;
-    println!("master lost under load, options {options:?}: {outcome:?}");
+    outcome.report(&format!("the death of a master under Sentinels, options `{options}`"));
     assert!(outcome.longest < SERVES_AGAIN, "{outcome:?}");
     outcome
 }
@@ -39,7 +39,7 @@ async fn nothing_that_a_replica_confirmed_is_lost() {
 /// A failover by command: the old master lives on as a replica, and nobody writes to it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_that_was_put_down_is_left() {
-    let mut deployment = RedisSentinels::with(Setup::default().password("p@ss"), Some("sent:inel"));
+    let mut deployment = RedisSentinels::with(&Setup::default().password("p@ss"), Some("sent:inel"));
     let uri = deployment.uri().replace("redis://", "redis://:p%40ss@") + "&sentinel_password=sent%3Ainel";
     let before = deployment.master().port;
     let traffic = Traffic::start(&uri, &[queue("q")]).await;
@@ -65,7 +65,7 @@ async fn a_master_that_hangs_is_left() {
     old.thaw();
     traffic.more(500).await;
     let outcome = traffic.stop().await;
-    println!("master frozen under load: {outcome:?}");
+    outcome.report("a master that hangs under Sentinels, options `&wait_replicas=1`");
     assert!(outcome.longest < SERVES_AGAIN, "{outcome:?}");
     assert_eq!(outcome.lost, 0, "{outcome:?}");
 }

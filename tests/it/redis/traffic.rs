@@ -32,7 +32,6 @@ struct Shared {
     store: RedisStore,
     stop: AtomicBool,
     next: AtomicU64,
-    acknowledged: AtomicU64,
     failed: AtomicU64,
     /// For each queue: its acknowledged messages, when the last was, and the longest pause between two.
     seen: Vec<Mutex<Seen>>,
@@ -57,6 +56,17 @@ pub(super) struct Outcome {
     pub(super) longest: Duration,
 }
 
+impl Outcome {
+    /// Says what was lost by which fault, for whoever wants the numbers.
+    #[expect(clippy::print_stdout, reason = "a measurement, shown with --nocapture")]
+    pub(super) fn report(&self, fault: &str) {
+        let Self { acknowledged, failed, lost, longest } = self;
+        println!(
+            "{fault}: {lost} of {acknowledged} acknowledged messages lost, {failed} calls failed, {longest:?} without service"
+        );
+    }
+}
+
 impl Traffic {
     /// Posts to the queues of the store at that URI until it is stopped.
     pub(super) async fn start(uri: &str, queues: &[QueueRef]) -> Self {
@@ -69,14 +79,13 @@ impl Traffic {
             store,
             stop: AtomicBool::new(false),
             next: AtomicU64::new(1),
-            acknowledged: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             seen: queues.iter().map(|_| seen()).collect(),
         });
         let mut posters = JoinSet::new();
-        for index in 0..queues.len() {
+        for (index, queue) in queues.iter().enumerate() {
             for _ in 0..POSTERS {
-                posters.spawn(Arc::clone(&shared).post_on(index, queues[index].clone()));
+                posters.spawn(Arc::clone(&shared).post_on(index, queue.clone()));
             }
         }
         Self { shared, posters, queues: queues.to_vec() }
@@ -133,18 +142,16 @@ impl Shared {
     async fn post_on(self: Arc<Self>, index: usize, queue: QueueRef) {
         while !self.stop.load(Ordering::Relaxed) {
             let n = self.next.fetch_add(1, Ordering::Relaxed);
-            match post(&self.store, &queue, n).await {
-                Ok(()) => self.acknowledge(index, id(n)),
-                Err(_) => {
-                    self.failed.fetch_add(1, Ordering::Relaxed);
-                    tokio::time::sleep(REST).await;
-                }
+            if post(&self.store, &queue, n).await.is_ok() {
+                self.acknowledge(index, id(n));
+            } else {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(REST).await;
             }
         }
     }
 
     fn acknowledge(&self, index: usize, id: MessageId) {
-        self.acknowledged.fetch_add(1, Ordering::Relaxed);
         let mut seen = self.seen[index].lock().unwrap();
         let pause = seen.last.elapsed();
         seen.longest = seen.longest.max(pause);

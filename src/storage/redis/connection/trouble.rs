@@ -27,7 +27,7 @@ impl Trouble {
         if since.is_none() {
             *since = Some(Instant::now());
             self.open.store(true, Ordering::Release);
-            tracing::warn!(store = %self.store, server = %server, cause = %cause, "Redis fails");
+            tracing::warn!(redis.store = %self.store, redis.server = %server, error = %cause, "Redis fails");
         }
     }
 
@@ -47,8 +47,8 @@ impl Trouble {
         let since = self.since().take();
         self.open.store(false, Ordering::Release);
         if let Some(since) = since {
-            let seconds = since.elapsed().as_secs_f64();
-            tracing::info!(store = %self.store, server = %server, seconds, "{message}");
+            let outage = since.elapsed().as_millis();
+            tracing::info!(redis.store = %self.store, redis.server = %server, outage.ms = outage, "{message}");
         }
     }
 

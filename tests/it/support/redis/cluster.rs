@@ -51,13 +51,6 @@ impl RedisCluster {
         self.masters.iter().chain(&self.replicas)
     }
 
-    /// The index of the master that has the key's slot at the start.
-    pub(crate) fn owner(&self, key: &str) -> usize {
-        let answer = self.masters[0].command(&["CLUSTER", "KEYSLOT", key]);
-        let slot: usize = redis::from_redis_value(answer).expect("a slot");
-        (0..self.masters.len()).find(|index| slot < first(index + 1, self.masters.len())).expect("an owner")
-    }
-
     /// Moves all slots of one master that hold keys to another, as `redis-cli --cluster reshard` does: which.
     pub(crate) fn drain(&self, from: usize, to: usize) -> BTreeSet<u16> {
         let ask = |index: usize, words: &[&str]| self.masters[index].command(words);

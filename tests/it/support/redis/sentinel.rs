@@ -19,14 +19,14 @@ pub(crate) struct RedisSentinels {
 impl RedisSentinels {
     /// One master, two replicas in step with it, three Sentinels that see all of them.
     pub(crate) fn start() -> Self {
-        Self::with(Setup::default(), None)
+        Self::with(&Setup::default(), None)
     }
 
     /// The same with that set-up of the servers and a password of the Sentinels.
-    pub(crate) fn with(setup: Setup, password: Option<&str>) -> Self {
+    pub(crate) fn with(setup: &Setup, password: Option<&str>) -> Self {
         let master = RedisServer::with(setup.clone());
         let lines = [format!("replicaof 127.0.0.1 {}", master.port)];
-        let replica = || RedisServer::with(following(&setup, &lines));
+        let replica = || RedisServer::with(following(setup, &lines));
         let servers = vec![replica(), replica()];
         let servers: Vec<_> = std::iter::once(master).chain(servers).collect();
         wait_until("replicas in step", || {
