@@ -1,7 +1,7 @@
 //! Messages as Redis keeps them, and answers of the function library as values.
 //!
-//! A message: its position (8 bytes, put before it by the library; 0 while it is delayed), end, creation (both µs,
-//! 8), ttl (8), 1 where a checksum is there (1), length of the client (4), client, checksum (16), body. All numbers are
+//! A message: its position (8 bytes, put right by the library; 0 while it is delayed), end, creation (both µs, 8),
+//! ttl (8), 1 where a checksum is there (1), length of the client (4), client, checksum (16), body. All numbers are
 //! big-endian. It is never written again; what changes later is its state: flags (1), claim count (4), position (8),
 //! end (8), ttl (8), claim (16, or missing).
 
@@ -13,14 +13,16 @@ use crate::clock::Timestamp;
 use crate::model::{Claim, ClaimId, ClientId, Cursor, Epoch, Message, MessageId, Position, QueueName};
 use crate::storage::{Error, Parcel, Result};
 
-/// Bytes of a message before the client, without its position.
-const HEAD: usize = 29;
+/// Bytes of a message before the client.
+const HEAD: usize = 37;
 
 /// Bytes of a position or time.
 const NUMBER: usize = 8;
 
-/// A message to be stored, or one that was.
+/// A message to be stored.
 pub(super) struct Stored<'a> {
+    /// The one that it will probably get: that spares the library a copy.
+    pub(super) position: Position,
     pub(super) expires: Timestamp,
     pub(super) created: Timestamp,
     pub(super) ttl: u64,
@@ -30,22 +32,32 @@ pub(super) struct Stored<'a> {
 }
 
 impl Stored<'_> {
-    /// The message as Redis keeps it, without its position.
+    /// The message as Redis keeps it.
     pub(super) fn encode(&self) -> Vec<u8> {
         let checksum = self.checksum.as_ref().map_or(&[][..], |checksum| checksum);
-        // A header block of a request is far shorter.
-        let length = u32::try_from(self.client.len()).unwrap_or(u32::MAX);
         let mut bytes = Vec::with_capacity(HEAD + self.client.len() + checksum.len() + self.body.len());
+        bytes.extend_from_slice(&self.position.0.to_be_bytes());
         bytes.extend_from_slice(&time(self.expires));
         bytes.extend_from_slice(&time(self.created));
         bytes.extend_from_slice(&self.ttl.to_be_bytes());
         bytes.push(u8::from(self.checksum.is_some()));
-        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(&length(self.client));
         bytes.extend_from_slice(self.client);
         bytes.extend_from_slice(checksum);
         bytes.extend_from_slice(self.body);
         bytes
     }
+}
+
+/// The length of a client, as it stands before it.
+fn length(client: &[u8]) -> [u8; 4] {
+    // The header block that it comes in is far shorter.
+    u32::try_from(client.len()).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+/// A client with its length before it, as the library compares clients.
+pub(super) fn client(client: &ClientId) -> Vec<u8> {
+    [&length(client.as_bytes()), client.as_bytes()].concat()
 }
 
 /// A message that was kept, its body still where it was read.

@@ -11,7 +11,7 @@ use super::keys;
 use super::library::Operation;
 use super::{MOST, RedisStore};
 use crate::clock::Timestamp;
-use crate::model::{ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
+use crate::model::{ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef};
 use crate::storage::{Deletion, ListQuery, Messages, Page, Popped, Result, Stats, Swept};
 
 /// Bytes of a stored message beside body and client, and those of its protocol.
@@ -36,8 +36,10 @@ impl Messages for RedisStore {
     async fn post(&self, queue: &QueueRef, messages: Vec<NewMessage>, now: Timestamp) -> Result<()> {
         let size = messages.iter().map(|new| new.body.len() + new.client.as_bytes().len() + OVERHEAD).sum();
         let fill = |command: &mut redis::Cmd| {
+            let mut position = now.micros();
             for new in &messages {
                 let stored = Stored {
+                    position: Position(if new.delay > 0 { 0 } else { position }),
                     expires: now.plus_seconds(new.ttl),
                     created: now,
                     ttl: new.ttl,
@@ -50,6 +52,7 @@ impl Messages for RedisStore {
                     0 => command.arg(""),
                     delay => command.arg(now.plus_seconds(delay).micros()),
                 };
+                position += i64::from(new.delay == 0);
             }
         };
         self.call(Operation::Post, queue, now, size, fill).await.map(drop)
@@ -206,7 +209,7 @@ fn fill_list(command: &mut redis::Cmd, query: &ListQuery, now: Timestamp) {
     };
     command.arg(query.limit.min(MOST));
     match &query.without {
-        Some(client) => command.arg([b"=", client.as_bytes()].concat()),
+        Some(client) => command.arg(codec::client(client)),
         None => command.arg(""),
     };
     command.arg(u8::from(query.include_claimed)).arg(u8::from(query.include_delayed));

@@ -7,8 +7,15 @@
 
 local DELAYED, CLIENT, BARE, FRESH = '\0\0\0\0\0\0\0\0', 34, 29, '\0\0\0\0\0'
 
+-- The client that posted it, with the length before it; in runs there may be none.
+local NOBODY = '\255\255\255\255'
+
 local function client_of(message)
-  return sub(message, CLIENT + 4, CLIENT + 3 + unpack_number('>I4', message, CLIENT))
+  return sub(message, CLIENT, CLIENT + 3 + unpack_number('>I4', message, CLIENT))
+end
+
+local function is_of(message, client)
+  return sub(message, CLIENT, CLIENT - 1 + #client) == client
 end
 
 -- position, ends and ttl are the bytes as they stand in the message.

@@ -41,5 +41,5 @@ operations.forget = function(key, args)
   return 1
 end
 
--- epoch, now, then for each message: id, message without position, ''
+-- epoch, now, then for each message: id, message, ''
 operations.import = operations.post

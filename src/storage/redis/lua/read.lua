@@ -95,7 +95,7 @@ end
 -- A page being filled: what was found, what is the most that may be, and what was looked at last.
 local function new_page(args)
   return {
-    reply = {}, found = 0, limit = tonumber(args[6]), without = args[7] ~= '' and sub(args[7], 2), examined = 0,
+    reply = {}, found = 0, limit = tonumber(args[6]), without = args[7] ~= '' and args[7], examined = 0,
     last = {}, known = {},
   }
 end
@@ -113,7 +113,7 @@ end
 local function look(q, page, id, message, found)
   page.examined = page.examined + 1
   if end_of(message, found) <= q.now then return false end
-  if page.without and client_of(message) == page.without then return true end
+  if page.without and is_of(message, page.without) then return true end
   show(q, page.reply, id, message, found, page.known)
   page.found = page.found + 1
   return false
@@ -158,7 +158,7 @@ local function list_delayed(q, page, due, id)
 end
 
 -- epoch, now, first position as ZRANGEBYSCORE takes it ('' for none), due and id that the delayed ones are behind,
--- limit, '=' and the client whose messages are left out (or ''), 1 with claimed ones, 1 with delayed ones.
+-- limit, the client whose messages are left out with its length before it (or ''), 1 with claimed ones, 1 with delayed ones.
 -- Answers what is to be resumed (0 nothing, 1 behind the message that follows, 2 where the page ends, as due messages
 -- are left), that message or nothing, when the next message is due if there is none, and the messages.
 operations.list = function(key, args)

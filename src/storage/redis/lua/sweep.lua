@@ -16,7 +16,7 @@ operations.sweep = function(key, args)
   if q.sweep == NEVER then
     -- The queue is empty: nothing is left to leap over.
     call('DEL', key .. ':u')
-    q.client = ''
+    q.client = NOBODY
   end
   leave(q)
   return { #ids, ended, #ids + freed + ripened, q.sweep <= q.now and 1 or 0 }

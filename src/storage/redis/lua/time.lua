@@ -8,12 +8,11 @@ local RUNS = 256
 
 -- Notes whose messages follow from `position` on. Runs let a listing without one's own messages leap over them; those
 -- that are forgotten are looked at one by one.
-local function runs(q, client, position)
-  if client ~= q.client then
-    q.client = client
-    call('ZADD', q.key .. ':u', score(position), bytes8(position) .. client)
-    call('ZREMRANGEBYRANK', q.key .. ':u', 0, -RUNS - 1)
-  end
+local function runs(q, message, position)
+  if is_of(message, q.client) then return end
+  q.client = client_of(message)
+  call('ZADD', q.key .. ':u', score(position), bytes8(position) .. q.client)
+  call('ZREMRANGEBYRANK', q.key .. ':u', 0, -RUNS - 1)
 end
 
 -- The next position.
@@ -60,7 +59,7 @@ local function ripen(q, budget)
   local messages, ready, states = values(key .. ':m', ids), {}, {}
   for i, id in ipairs(ids) do
     local position, message = append(q), messages[i]
-    runs(q, client_of(message), position)
+    runs(q, message, position)
     push(ready, score(position), id)
     push(states, id, state(2, 0, bytes8(position), sub(message, 9, 16), sub(message, 25, 32), ''))
   end

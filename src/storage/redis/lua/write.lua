@@ -28,7 +28,7 @@ operations.open = function(key, args)
   if epoch == args[1] then return 1 end
   if epoch and older(args[1], epoch) then return gone() end
   if epoch then drop(key) end
-  call('SET', key .. ':q', own_fields(args[1], 0, NEVER, NEVER, ''))
+  call('SET', key .. ':q', own_fields(args[1], 0, NEVER, NEVER, NOBODY))
   call('HSET', key .. ':g', 'y', args[3])
   return 1
 end
@@ -48,7 +48,13 @@ local function make_room(q, id)
   return true
 end
 
--- Of `new` (id, message without position, due or '' ..., from `from` on) those that are to be stored, each id once.
+-- The message with its position: mostly the one that was expected when the call was sent, for bodies are long.
+local function placed_at(message, position)
+  if int64(message, 1) == position then return message end
+  return bytes8(position) .. sub(message, 9)
+end
+
+-- Of `new` (id, message, due or '' ..., from `from` on) those that are to be stored, each id once.
 local function only_new(q, new, from)
   local ids, seen, kept = {}, {}, {}
   for i = from, #new, 3 do ids[#ids + 1] = new[i] end
@@ -67,16 +73,16 @@ local function store(q, new, from)
   local key, bodies, ready, delayed, ends = q.key, {}, {}, {}, {}
   for _, i in ipairs(only_new(q, new, from)) do
     local id, message, due = new[i], new[i + 1], new[i + 2]
-    local expires = int64(message, 1)
+    local expires = int64(message, 9)
     push(ends, score(expires), id)
     note(q, expires)
     if due == '' then
       local position = append(q)
-      push(bodies, id, bytes8(position) .. message)
+      push(bodies, id, placed_at(message, position))
       push(ready, score(position), id)
-      runs(q, client_of(bodies[#bodies]), position)
+      runs(q, message, position)
     else
-      push(bodies, id, DELAYED .. message)
+      push(bodies, id, placed_at(message, 0))
       push(delayed, due, id)
       note(q, tonumber(due), true)
     end
@@ -94,17 +100,17 @@ local function store_one(key, args)
   if not own or sub(own, 1, 16) ~= args[1] then return false end
   local now, id, message = tonumber(args[2]), args[3], args[4]
   local last, wake, sweep = unpack_number('>ddd', own, 17)
-  local client, length = sub(own, 41), unpack_number('>I4', message, CLIENT - 8)
-  if wake <= now or sub(message, CLIENT - 4, CLIENT - 5 + length) ~= client then return false end
-  local position, ends = max(last + 1, now), int64(message, 1)
-  if call('HSETNX', key .. ':m', id, bytes8(position) .. message) == 0 then return false end
+  local client = sub(own, 41)
+  if wake <= now or not is_of(message, client) then return false end
+  local position, ends = max(last + 1, now), int64(message, 9)
+  if call('HSETNX', key .. ':m', id, placed_at(message, position)) == 0 then return false end
   call('ZADD', key .. ':r', score(position), id)
   call('ZADD', key .. ':x', score(ends), id)
   call('SET', key .. ':q', own_fields(args[1], position, wake, min(sweep, ends), client))
   return true
 end
 
--- epoch, now, then for each message: id, message without position, due or ''
+-- epoch, now, then for each message: id, message, due or ''
 operations.post = function(key, args)
   if #args == 5 and args[5] == '' and store_one(key, args) then return 1 end
   local q = enter(key, args)
