@@ -1,8 +1,9 @@
 //! Messages as Redis keeps them, and answers of the function library as values.
 //!
-//! A message as it was posted: end, creation (both µs, 8 bytes), ttl (8), 1 where a checksum is there (1), length of
-//! the client (4), client, checksum (16), body. All numbers are big-endian. It is never written again; what changes
-//! later is its state: 1 if raised (1), claim count (4), position (8), end (8), ttl (8), claim (16, or missing).
+//! A message: its position (8 bytes, put right by the library; 0 while it is delayed), end, creation (both µs, 8),
+//! ttl (8), 1 where a checksum is there (1), length of the client (4), client, checksum (16), body. All numbers are
+//! big-endian. It is never written again; what changes later is its state: flags (1), claim count (4), position (8),
+//! end (8), ttl (8), claim (16, or missing).
 
 use bytes::Bytes;
 use redis::Value;
@@ -12,11 +13,16 @@ use crate::clock::Timestamp;
 use crate::model::{Claim, ClaimId, ClientId, Cursor, Epoch, Message, MessageId, Position, QueueName};
 use crate::storage::{Error, Parcel, Result};
 
-/// Bytes before the client.
-const HEAD: usize = 29;
+/// Bytes of a message before the client.
+const HEAD: usize = 37;
 
-/// A message to be stored, or one that was.
+/// Bytes of a position or time.
+const NUMBER: usize = 8;
+
+/// A message to be stored.
 pub(super) struct Stored<'a> {
+    /// The one that it will probably get: that spares the library a copy.
+    pub(super) position: Position,
     pub(super) expires: Timestamp,
     pub(super) created: Timestamp,
     pub(super) ttl: u64,
@@ -29,14 +35,13 @@ impl Stored<'_> {
     /// The message as Redis keeps it.
     pub(super) fn encode(&self) -> Vec<u8> {
         let checksum = self.checksum.as_ref().map_or(&[][..], |checksum| checksum);
-        // A header block of a request is far shorter.
-        let length = u32::try_from(self.client.len()).unwrap_or(u32::MAX);
         let mut bytes = Vec::with_capacity(HEAD + self.client.len() + checksum.len() + self.body.len());
+        bytes.extend_from_slice(&self.position.0.to_be_bytes());
         bytes.extend_from_slice(&time(self.expires));
         bytes.extend_from_slice(&time(self.created));
         bytes.extend_from_slice(&self.ttl.to_be_bytes());
         bytes.push(u8::from(self.checksum.is_some()));
-        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(&length(self.client));
         bytes.extend_from_slice(self.client);
         bytes.extend_from_slice(checksum);
         bytes.extend_from_slice(self.body);
@@ -44,8 +49,20 @@ impl Stored<'_> {
     }
 }
 
+/// The length of a client, as it stands before it.
+fn length(client: &[u8]) -> [u8; 4] {
+    // The header block that it comes in is far shorter.
+    u32::try_from(client.len()).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+/// A client with its length before it, as the library compares clients.
+pub(super) fn client(client: &ClientId) -> Vec<u8> {
+    [&length(client.as_bytes()), client.as_bytes()].concat()
+}
+
 /// A message that was kept, its body still where it was read.
 struct Kept {
+    position: Position,
     created: Timestamp,
     ttl: u64,
     client: ClientId,
@@ -56,7 +73,9 @@ struct Kept {
 impl Kept {
     fn decode(bytes: Bytes) -> Result<Self> {
         let decode = || {
-            let mut rest = &bytes[8..];
+            let mut rest = &bytes[..];
+            let position = Position(i64::from_be_bytes(take(&mut rest)?));
+            let _expires: [u8; NUMBER] = take(&mut rest)?;
             let created = Timestamp::from_micros(i64::from_be_bytes(take(&mut rest)?));
             let ttl = u64::from_be_bytes(take(&mut rest)?);
             let [flags] = take(&mut rest)?;
@@ -69,15 +88,15 @@ impl Kept {
                 _ => return None,
             };
             let body = bytes.slice(bytes.len() - rest.len()..);
-            Some(Self { created, ttl, client, checksum, body })
+            Some(Self { position, created, ttl, client, checksum, body })
         };
-        let decoded = if bytes.len() < HEAD { None } else { decode() };
-        decoded.ok_or_else(|| corrupt("message"))
+        decode().ok_or_else(|| corrupt("message"))
     }
 }
 
 /// What changed of a message since it was posted.
 struct State {
+    position: Position,
     count: u32,
     ttl: u64,
     claim: Option<ClaimId>,
@@ -85,13 +104,13 @@ struct State {
 
 impl State {
     fn decode(mut rest: &[u8]) -> Option<Self> {
-        let [_raised] = take(&mut rest)?;
+        let [_flags] = take(&mut rest)?;
         let count = u32::from_be_bytes(take(&mut rest)?);
-        let _position: [u8; 8] = take(&mut rest)?;
-        let _expires: [u8; 8] = take(&mut rest)?;
+        let position = Position(i64::from_be_bytes(take(&mut rest)?));
+        let _expires: [u8; NUMBER] = take(&mut rest)?;
         let ttl = u64::from_be_bytes(take(&mut rest)?);
         let claim = if rest.is_empty() { None } else { Some(ClaimId(uuid(rest)?)) };
-        Some(Self { count, ttl, claim })
+        Some(Self { position, count, ttl, claim })
     }
 }
 
@@ -116,11 +135,31 @@ pub(super) fn epoch(epoch: Epoch) -> String {
     format!("{:016x}", epoch.0.cast_unsigned() ^ (1 << 63))
 }
 
-/// The epoch of those digits.
-pub(super) fn parse_epoch(value: Value) -> Result<Epoch> {
+/// The bytes of a queue's own fields in which its epoch stands.
+pub(super) const EPOCH: (usize, usize) = (0, 15);
+
+/// Those of the time before which nothing is to be swept.
+pub(super) const SWEEP: (usize, usize) = (32, 39);
+
+/// The epoch of those digits; `None` where there is no queue.
+pub(super) fn parse_epoch(value: Value) -> Result<Option<Epoch>> {
     let text = text(value)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
     let bits = u64::from_str_radix(&text, 16).ok().filter(|_| text.len() == 16);
-    Ok(Epoch((bits.ok_or_else(|| corrupt("epoch"))? ^ (1 << 63)).cast_signed()))
+    Ok(Some(Epoch((bits.ok_or_else(|| corrupt("epoch"))? ^ (1 << 63)).cast_signed())))
+}
+
+/// Whether that time, 8 bytes of a queue's own fields, has come; it has not where there is no queue.
+pub(super) fn has_come(value: Value, now: Timestamp) -> Result<bool> {
+    let bytes = bytes(value)?;
+    if bytes.is_empty() {
+        return Ok(false);
+    }
+    let time = f64::from_be_bytes(bytes[..].try_into().map_err(|_| corrupt("time"))?);
+    #[expect(clippy::cast_precision_loss, reason = "exact until the year 2255")]
+    Ok(time <= now.micros() as f64)
 }
 
 pub(super) fn corrupt(what: &str) -> Error {
@@ -199,55 +238,52 @@ pub(super) fn id(value: Value) -> Result<MessageId> {
     uuid(&bytes).map(MessageId).ok_or_else(|| corrupt("message id"))
 }
 
-/// The place of a message: `p` and its position, or `d` and when it is due.
-pub(super) fn cursor(place: &str, id: MessageId) -> Result<Cursor> {
-    match place.split_at_checked(1) {
-        Some(("p", position)) => Ok(Cursor::After(Position(score(position)?))),
-        Some(("d", due)) => Ok(Cursor::AfterDelayed(Timestamp::from_micros(score(due)?), id)),
-        _ => Err(corrupt("place")),
-    }
-}
-
-/// Messages of an answer: four values each.
+/// Messages of an answer: three values each.
 pub(super) fn messages(value: Value) -> Result<Vec<Message>> {
     let values = list(value)?;
-    let mut messages = Vec::with_capacity(values.len() / 4);
+    let mut messages = Vec::with_capacity(values.len() / 3);
     let mut values = values.into_iter();
     while let Some(first) = values.next() {
         let mut next = || values.next().ok_or_else(|| corrupt("answer that is cut off"));
-        messages.push(message(first, next()?, next()?, next()?)?);
+        messages.push(message(first, next()?, next()?)?);
     }
     Ok(messages)
 }
 
-fn message(first: Value, place: Value, kept: Value, state: Value) -> Result<Message> {
+/// One message of an answer, or none.
+pub(super) fn some_message(value: Value) -> Result<Option<Message>> {
+    let mut messages = messages(value)?;
+    let last = messages.pop();
+    if messages.is_empty() { Ok(last) } else { Err(corrupt("answer of several messages")) }
+}
+
+/// A message from its id, itself, and its state, due time or nothing.
+fn message(first: Value, kept: Value, state: Value) -> Result<Message> {
     let id = id(first)?;
-    let kept = Kept::decode(bytes(kept)?)?;
+    let Kept { position, created, ttl, client, checksum, body } = Kept::decode(bytes(kept)?)?;
     let state = bytes(state)?;
-    let state = match state.is_empty() {
-        true => State { count: 0, ttl: kept.ttl, claim: None },
-        false => State::decode(&state).ok_or_else(|| corrupt("message's state"))?,
+    let (cursor, state) = match state.len() {
+        0 => (Cursor::After(position), None),
+        NUMBER => {
+            let due = Timestamp::from_micros(take(&mut &state[..]).map_or(0, i64::from_be_bytes));
+            (Cursor::AfterDelayed(due, id), None)
+        }
+        _ => {
+            let state = State::decode(&state).ok_or_else(|| corrupt("message's state"))?;
+            (Cursor::After(state.position), Some(state))
+        }
     };
     Ok(Message {
         id,
-        cursor: cursor(&text(place)?, id)?,
-        created: kept.created,
-        ttl: state.ttl,
-        client: kept.client,
-        claim: state.claim,
-        claim_count: state.count,
-        checksum: kept.checksum,
-        body: kept.body,
+        cursor,
+        created,
+        ttl: state.as_ref().map_or(ttl, |state| state.ttl),
+        client,
+        claim: state.as_ref().and_then(|state| state.claim),
+        claim_count: state.map_or(0, |state| state.count),
+        checksum,
+        body,
     })
-}
-
-/// When a kept message was posted, and its id; `None` for an empty answer.
-pub(super) fn end_of_queue(first: Value, kept: Value) -> Result<Option<(MessageId, Timestamp)>> {
-    let kept = bytes(kept)?;
-    if kept.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some((id(first)?, Kept::decode(kept)?.created)))
 }
 
 /// A claim's record: ttl and end.

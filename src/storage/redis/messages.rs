@@ -11,7 +11,7 @@ use super::keys;
 use super::library::Operation;
 use super::{MOST, RedisStore};
 use crate::clock::Timestamp;
-use crate::model::{ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
+use crate::model::{ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef};
 use crate::storage::{Deletion, ListQuery, Messages, Page, Popped, Result, Stats, Swept};
 
 /// Bytes of a stored message beside body and client, and those of its protocol.
@@ -36,8 +36,10 @@ impl Messages for RedisStore {
     async fn post(&self, queue: &QueueRef, messages: Vec<NewMessage>, now: Timestamp) -> Result<()> {
         let size = messages.iter().map(|new| new.body.len() + new.client.as_bytes().len() + OVERHEAD).sum();
         let fill = |command: &mut redis::Cmd| {
+            let mut position = now.micros();
             for new in &messages {
                 let stored = Stored {
+                    position: Position(if new.delay > 0 { 0 } else { position }),
                     expires: now.plus_seconds(new.ttl),
                     created: now,
                     ttl: new.ttl,
@@ -50,6 +52,7 @@ impl Messages for RedisStore {
                     0 => command.arg(""),
                     delay => command.arg(now.plus_seconds(delay).micros()),
                 };
+                position += i64::from(new.delay == 0);
             }
         };
         self.call(Operation::Post, queue, now, size, fill).await.map(drop)
@@ -67,8 +70,8 @@ impl Messages for RedisStore {
         let fill = |command: &mut redis::Cmd| {
             command.arg(id.0.as_bytes());
         };
-        let place = codec::text(self.call(Operation::Locate, queue, now, 16, fill).await?)?;
-        if place.is_empty() { Ok(None) } else { codec::cursor(&place, id).map(Some) }
+        let found = codec::some_message(self.call(Operation::Locate, queue, now, 16, fill).await?)?;
+        Ok(found.map(|message| message.cursor))
     }
 
     async fn get(&self, queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {
@@ -145,12 +148,12 @@ impl Messages for RedisStore {
         let mut stats = Stats::default();
         for _ in 0..ROUNDS {
             let answer = self.call(Operation::Stats, queue, now, 0, |_| ()).await?;
-            let [more, free, claimed, oldest, first, newest, last] = codec::parts(answer)?;
+            let [more, free, claimed, oldest, newest] = codec::parts(answer)?;
             stats = Stats {
                 free: codec::count(&free)?,
                 claimed: codec::count(&claimed)?,
-                oldest: codec::end_of_queue(oldest, first)?,
-                newest: codec::end_of_queue(newest, last)?,
+                oldest: end(oldest)?,
+                newest: end(newest)?,
             };
             if !codec::flag(&more)? {
                 break;
@@ -206,7 +209,7 @@ fn fill_list(command: &mut redis::Cmd, query: &ListQuery, now: Timestamp) {
     };
     command.arg(query.limit.min(MOST));
     match &query.without {
-        Some(client) => command.arg([b"=", client.as_bytes()].concat()),
+        Some(client) => command.arg(codec::client(client)),
         None => command.arg(""),
     };
     command.arg(u8::from(query.include_claimed)).arg(u8::from(query.include_delayed));
@@ -214,11 +217,11 @@ fn fill_list(command: &mut redis::Cmd, query: &ListQuery, now: Timestamp) {
 
 /// The answer of `list`.
 fn page(answer: Value, after: Cursor) -> Result<Page> {
-    let [resume, place, id, next_due, messages] = codec::parts(answer)?;
+    let [resume, last, next_due, messages] = codec::parts(answer)?;
     let messages = codec::messages(messages)?;
     let resume = match codec::int(&resume)? {
         0 => None,
-        1 => Some(codec::cursor(&codec::text(place)?, codec::id(id)?)?),
+        1 => codec::some_message(last)?.map(|last| last.cursor),
         // From the last message that was given, since what is moved next may stand before the last one seen.
         2 => Some(messages.last().map_or(after, |message| message.cursor)),
         _ => return Err(codec::corrupt("page")),
@@ -236,4 +239,9 @@ fn deletion(verdict: Value) -> Result<Deletion> {
         "S" => Ok(Deletion::NoSuchClaim),
         _ => Err(codec::corrupt("verdict")),
     }
+}
+
+/// A message at the end of a queue: its id and when it was posted.
+fn end(message: Value) -> Result<Option<(MessageId, Timestamp)>> {
+    Ok(codec::some_message(message)?.map(|found| (found.id, found.created)))
 }

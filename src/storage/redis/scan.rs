@@ -3,11 +3,11 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use redis::Value;
+use redis::{Cmd, Value};
 
 use super::connection::{Connection, Node};
 use super::{RedisStore, codec, keys};
-use crate::model::{Epoch, QueueRef};
+use crate::model::QueueRef;
 use crate::storage::Result;
 
 /// Keys that a server looks at in one step of a walk.
@@ -43,31 +43,43 @@ impl Scan {
 
 impl RedisStore {
     /// The answers to a command on a key of each queue, sent all at once.
-    pub(super) async fn ask(
-        &self,
-        command: &str,
-        bases: &[String],
-        suffix: &str,
-        field: Option<&str>,
-    ) -> Result<Vec<Value>> {
-        let calls = bases.iter().map(|base| async move {
+    pub(super) async fn ask(&self, command: &str, bases: &[String], suffix: &str) -> Result<Vec<Value>> {
+        self.ask_each(bases, |base| {
             let mut ask = redis::cmd(command);
             ask.arg(format!("{base}{suffix}"));
-            if let Some(field) = field {
-                ask.arg(field);
-            }
-            self.connection.call(base.as_bytes(), &ask).await
+            ask
+        })
+        .await
+    }
+
+    /// Some bytes of each queue's own fields, none where it is gone.
+    pub(super) async fn ask_fields(
+        &self,
+        bases: &[String],
+        (from, to): (usize, usize),
+    ) -> Result<Vec<Value>> {
+        self.ask_each(bases, |base| {
+            let mut ask = redis::cmd("GETRANGE");
+            ask.arg(format!("{base}{}", keys::QUEUE)).arg(from).arg(to);
+            ask
+        })
+        .await
+    }
+
+    async fn ask_each(&self, bases: &[String], ask: impl Fn(&str) -> Cmd) -> Result<Vec<Value>> {
+        let calls = bases.iter().map(|base| {
+            let command = ask(base);
+            async move { self.connection.call(base.as_bytes(), &command).await }
         });
         all(calls).await.into_iter().map(|answer| Ok(answer?)).collect()
     }
 
     /// The queues of those bases that are there.
     pub(super) async fn named(&self, bases: &[String]) -> Result<Vec<QueueRef>> {
-        let epochs = self.ask("HGET", bases, keys::QUEUE, Some("e")).await?;
+        let epochs = self.ask_fields(bases, codec::EPOCH).await?;
         let mut queues = Vec::with_capacity(bases.len());
         for (base, epoch) in bases.iter().zip(epochs) {
-            if let (Some((project, name)), false) = (keys::names(base), epoch == Value::Nil) {
-                let epoch: Epoch = codec::parse_epoch(epoch)?;
+            if let (Some((project, name)), Some(epoch)) = (keys::names(base), codec::parse_epoch(epoch)?) {
                 queues.push(QueueRef { project, name, epoch });
             }
         }
@@ -80,8 +92,8 @@ impl RedisStore {
         let (mut free, mut claimed) = (0, 0);
         while let Some(found) = scan.next().await? {
             let bases = bases(found, keys::QUEUE);
-            let messages = self.ask("HLEN", &bases, keys::MESSAGES, None).await?;
-            let held = self.ask("ZCARD", &bases, keys::CLAIMED, None).await?;
+            let messages = self.ask("HLEN", &bases, keys::MESSAGES).await?;
+            let held = self.ask("ZCARD", &bases, keys::CLAIMED).await?;
             for (messages, held) in messages.iter().zip(&held) {
                 let (messages, held) = (codec::count(messages)?, codec::count(held)?);
                 free += messages.saturating_sub(held);

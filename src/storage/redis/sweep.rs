@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use redis::Value;
-
 use super::library::Operation;
 use super::scan::{self, Scan};
 use super::{RedisStore, codec, keys};
@@ -72,20 +70,12 @@ impl RedisStore {
 
     /// Those of the queues in which something may be due.
     async fn due(&self, mut bases: Vec<String>, now: Timestamp) -> Result<Vec<String>> {
-        let times = self.ask("HGET", &bases, keys::QUEUE, Some("n")).await?;
-        let mut times = times.into_iter();
-        let mut problem = None;
-        bases.retain(|_| match times.next() {
-            Some(Value::Nil) | None => false,
-            Some(time) => match codec::due(time) {
-                Ok(time) => time.is_some_and(|time| time <= now),
-                Err(error) => {
-                    problem = Some(error);
-                    false
-                }
-            },
-        });
-        problem.map_or(Ok(bases), Err)
+        let times = self.ask_fields(&bases, codec::SWEEP).await?;
+        let come: Vec<bool> =
+            times.into_iter().map(|time| codec::has_come(time, now)).collect::<Result<_>>()?;
+        let mut come = come.into_iter();
+        bases.retain(|_| come.next().unwrap_or(false));
+        Ok(bases)
     }
 
     /// A step in one queue: whether there is more.

@@ -6,7 +6,7 @@ use super::codec::{self, Stored};
 use super::library::Operation;
 use super::{MOST, RedisStore};
 use crate::clock::Timestamp;
-use crate::model::{MessageId, QueueRef};
+use crate::model::{MessageId, Position, QueueRef};
 use crate::storage::{Parcel, Result, Transfer};
 
 #[async_trait]
@@ -30,6 +30,7 @@ impl Transfer for RedisStore {
         let fill = |command: &mut redis::Cmd| {
             for parcel in parcels.iter().filter(|parcel| parcel.expires > now) {
                 let stored = Stored {
+                    position: Position::default(),
                     expires: parcel.expires,
                     created: parcel.created,
                     ttl: parcel.ttl,

@@ -61,7 +61,7 @@ impl RedisStore {
             if queues.len() >= limit {
                 break;
             }
-            let sizes = self.ask("ZCARD", page, keys::OUTGOING, None).await?;
+            let sizes = self.ask("ZCARD", page, keys::OUTGOING).await?;
             let (some, none): (Vec<_>, Vec<_>) =
                 page.iter().cloned().zip(sizes).partition(|(_, size)| *size != Value::Int(0));
             for (base, _) in none {

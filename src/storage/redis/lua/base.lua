@@ -2,11 +2,13 @@
 --
 -- KEYS[1] is the base of the queue's keys; ARGV[1] the epoch, ARGV[2] the time now in microseconds. Times and
 -- positions are numbers here (exact below 2^53, the year 2255), epochs are compared as text. What a call reads it
--- reads before it writes, for nothing is undone.
+-- reads before it writes, for nothing is undone. Scores are never read where a message tells the same: Redis spends
+-- a microsecond on writing one down.
 --
--- :q  hash    e epoch, l last position, y identity of the outgoing lists, w no claim ends and no delay is over
---             before it, n nothing is to be swept before it, c client of the last run, g last outgoing number
--- :m  hash    message id -> as it was posted (codec.rs)
+-- :q  string  epoch (16 digits), last position, time before which no claim ends and no delay is over, time before
+--             which nothing is to be swept (8 bytes each, doubles), client of the last run
+-- :g  hash    y identity of the outgoing lists, g last outgoing number
+-- :m  hash    message id -> position (8 bytes, 0 while it is delayed) and the message as it was posted
 -- :s  hash    message id -> what changed since: see `state`
 -- :r  zset    ready messages by position         :c  zset    claimed messages by position
 -- :d  zset    delayed messages by due time       :h  zset    claimed messages by the end of their claim
@@ -17,11 +19,12 @@
 local STEP, EXAMINED, CHUNK, NEVER = 500, 1000, 1000, 1 / 0
 
 -- What the server gives; it is not there yet when a library is loaded.
-local call, pack, unpack_number, sub, min, max
+local call, pack, unpack_number, sub, format, min, max
 
 local function begin()
-  call, pack, unpack_number, sub, min, max =
-    redis.call, struct.pack, struct.unpack, string.sub, math.min, math.max
+  if call then return end
+  call, pack, unpack_number, sub, format, min, max =
+    redis.call, struct.pack, struct.unpack, string.sub, string.format, math.min, math.max
 end
 
 local operations = {}
@@ -33,6 +36,11 @@ local function many(command, key, list)
     sum = sum + call(command, key, unpack(list, from, min(from + CHUNK - 1, #list)))
   end
   return sum
+end
+
+local function push(list, a, b)
+  local n = #list
+  list[n + 1], list[n + 2] = a, b
 end
 
 -- The values of the fields `list` of a hash; false where there is none.
@@ -57,26 +65,30 @@ local function bytes8(number)
   return pack('>i8', min(number, 9223372036854774784))
 end
 
+-- `number` as a score: its digits while they are exact.
+local function score(number)
+  return number < 9007199254740992 and format('%d', number) or format('%.17g', number)
+end
+
 -- The queue, if it is of the caller's epoch.
 local function enter(key, args)
-  local own = call('HMGET', key .. ':q', 'e', 'l', 'w', 'n', 'c')
-  if own[1] ~= args[1] then return nil end
-  local last, wake, sweep = tonumber(own[2]), tonumber(own[3] or '') or NEVER, tonumber(own[4] or '') or NEVER
+  local own = call('GET', key .. ':q')
+  if not own or sub(own, 1, 16) ~= args[1] then return nil end
+  local last, wake, sweep = unpack_number('>ddd', own, 17)
   return {
-    key = key, now = tonumber(args[2]), epoch = own[1], last = last, wake = wake, sweep = sweep, client = own[5],
-    was = { last = last, wake = wake, sweep = sweep, client = own[5] },
+    key = key, now = tonumber(args[2]), own = own, epoch = args[1],
+    last = last, wake = wake, sweep = sweep, client = sub(own, 41),
   }
+end
+
+local function own_fields(epoch, last, wake, sweep, client)
+  return epoch .. pack('>ddd', last, wake, sweep) .. client
 end
 
 -- Stores what changed of the queue's own fields.
 local function leave(q)
-  local was, changes = q.was, {}
-  local function change(field, value) changes[#changes + 1] = field; changes[#changes + 1] = value end
-  if q.last ~= was.last then change('l', q.last) end
-  if q.wake ~= was.wake then change('w', q.wake == NEVER and '' or q.wake) end
-  if q.sweep ~= was.sweep then change('n', q.sweep == NEVER and '' or q.sweep) end
-  if q.client ~= was.client then change('c', q.client) end
-  if #changes > 0 then call('HSET', q.key .. ':q', unpack(changes)) end
+  local own = own_fields(q.epoch, q.last, q.wake, q.sweep, q.client)
+  if own ~= q.own then call('SET', q.key .. ':q', own) end
 end
 
 -- The answer where the epoch is not the caller's.
@@ -109,5 +121,5 @@ end
 
 -- A time for an answer.
 local function answer(time)
-  return time == NEVER and '' or string.format('%.17g', time)
+  return time == NEVER and '' or format('%.17g', time)
 end

@@ -2,26 +2,29 @@
 
 -- How long the messages of a claim live at least; ttl and ends are the bytes of the claim.
 local function life(ttl, ends, grace)
-  local longer = unpack_number('>I8', ttl) + grace
   local number = int64(ends, 1)
-  return { ends = number, raised_ttl = pack('>I8', longer), raised = number + grace * 1000000 }
+  local raised = number + grace * 1000000
+  return {
+    ends = number, ends_score = score(number), raised_score = score(raised), raised = bytes8(raised),
+    raised_ttl = pack('>I8', unpack_number('>I8', ttl) + grace),
+  }
 end
 
--- The state of a message under the claim, and its end where that is another now.
-local function held_state(found, message, position, count, claim, life_of)
-  local ends, raised = end_of(message, found), found and unpack_number('>I1', found) or 0
-  local ttl = found and sub(found, 22, 29) or sub(message, 17, 24)
-  if ends >= life_of.ends then return state(raised, count, position, ends, ttl, claim), nil end
-  return state(1, count, position, life_of.raised, life_of.raised_ttl, claim), life_of.raised
+-- The state of a message under the claim, and whether its life is raised by that.
+local function held_state(found, message, count, claim, life_of)
+  local flags = flags_of(found)
+  local position = found and sub(found, 6, 13) or sub(message, 1, 8)
+  if end_of(message, found) < life_of.ends then
+    if flags % 2 == 0 then flags = flags + 1 end
+    return state(flags, count, position, life_of.raised, life_of.raised_ttl, claim), true
+  end
+  if found then return state(flags, count, position, sub(found, 14, 21), sub(found, 22, 29), claim), false end
+  return state(0, count, position, sub(message, 9, 16), sub(message, 25, 32), claim), false
 end
 
 -- What a claim does to the indexes, gathered.
 local function new_hold()
   return { ids = '', placed = {}, held = {}, states = {}, raised = {}, expired = {}, expired_states = {} }
-end
-
-local function push(list, a, b)
-  list[#list + 1], list[#list + 2] = a, b
 end
 
 -- Stores what was gathered.
@@ -53,29 +56,29 @@ operations.claim = function(key, args)
   local life_of, hold, sent, reply = life(sub(record, 1, 8), sub(record, 9, 16), grace), new_hold(), {}, {}
   local known, found, examined, ended = { [claim] = true }, 0, 0, false
   while found < limit and examined < EXAMINED and #hold.expired < STEP and not ended do
-    local ids, positions, messages, states = take_ready(q, min(limit - found, EXAMINED - examined))
+    local count = min(limit - found, EXAMINED - examined)
+    local ids, messages, states = take_ready(q, count)
     local held = {}
     for i, id in ipairs(ids) do
-      local count = claim_count(states[i])
-      if end_of(messages[i], states[i]) <= q.now then
-        push(hold.expired, id)
-        hold.expired_states[#hold.expired] = states[i]
-      elseif most and count >= most then
-        sent[#sent + 1] = { id, messages[i], states[i] }
+      local message, was = messages[i], states[i]
+      local claims = claim_count(was)
+      if end_of(message, was) <= q.now then
+        hold.expired[#hold.expired + 1] = id
+        hold.expired_states[#hold.expired] = was
+      elseif most and claims >= most then
+        sent[#sent + 1] = { id, message, was }
       else
-        if most then count = count + 1 end
-        local now_state, raised =
-          held_state(states[i], messages[i], tonumber(positions[i]), count, claim, life_of)
+        local is, raised = held_state(was, message, most and claims + 1 or claims, claim, life_of)
         held[#held + 1] = id
-        push(hold.placed, positions[i], id)
-        push(hold.held, life_of.ends, id)
-        push(hold.states, id, now_state)
-        if raised then push(hold.raised, raised, id) end
-        show(q, reply, id, 'p' .. positions[i], messages[i], now_state, known)
+        push(hold.placed, score(position_of(message, was)), id)
+        push(hold.held, life_of.ends_score, id)
+        push(hold.states, id, is)
+        if raised then push(hold.raised, life_of.raised_score, id) end
+        show(q, reply, id, message, is, known)
       end
     end
     hold.ids = hold.ids .. table.concat(held)
-    found, examined, ended = found + #held, examined + #ids, #ids == 0
+    found, examined, ended = found + #held, examined + #ids, #ids < count
   end
   store_hold(q, hold, claim, record)
   dead_letters(q, sent, args[9], args[10], args[11])
@@ -94,7 +97,7 @@ operations.claimed = function(key, args)
   local ids, reply, known = members(record), {}, { [args[3]] = true }
   local messages, states = values(key .. ':m', ids), values(key .. ':s', ids)
   for i, id in ipairs(ids) do
-    show(q, reply, id, place_of(q, id, states[i]), messages[i], states[i], known)
+    show(q, reply, id, messages[i], states[i], known)
   end
   return { sub(record, 1, 16), reply }
 end
@@ -111,11 +114,11 @@ operations.renew = function(key, args)
   hold.ids = sub(record, 17)
   for i, id in ipairs(ids) do
     local found = states[i]
-    push(hold.held, life_of.ends, id)
-    if end_of(nil, found) < life_of.ends then
-      local position, count = int64(found, 6), claim_count(found)
-      push(hold.states, id, state(1, count, position, life_of.raised, life_of.raised_ttl, claim))
-      push(hold.raised, life_of.raised, id)
+    push(hold.held, life_of.ends_score, id)
+    local is, raised = held_state(found, nil, claim_count(found), claim, life_of)
+    if raised then
+      push(hold.states, id, is)
+      push(hold.raised, life_of.raised_score, id)
     end
   end
   store_hold(q, hold, claim, args[4] .. args[5])

@@ -1,17 +1,30 @@
 -- Messages, their states and their claims.
 --
--- A message as it was posted begins with its end (8 bytes), creation (8), ttl (8), flags (1), and its client with
--- the length before it (4); codec.rs knows the rest. Its state is kept only where it was ever claimed: raised (1),
--- claim count (4), position (8), end (8), ttl (8), and its claim (16) while one holds it.
+-- A message begins with its position (8 bytes), end (8), creation (8), ttl (8), flags (1), and its client with the
+-- length before it (4); codec.rs knows the rest. Its state is kept only where something has changed: flags (1; 1 its
+-- life was raised, 2 it was delayed), claim count (4), position (8), end (8), ttl (8), and its claim (16) while one
+-- holds it.
 
-local CLIENT, BARE, FRESH = 26, 29, '\0\0\0\0\0'
+local DELAYED, CLIENT, BARE, FRESH = '\0\0\0\0\0\0\0\0', 34, 29, '\0\0\0\0\0'
+
+-- The client that posted it, with the length before it; in runs there may be none.
+local NOBODY = '\255\255\255\255'
 
 local function client_of(message)
-  return sub(message, CLIENT + 4, CLIENT + 3 + unpack_number('>I4', message, CLIENT))
+  return sub(message, CLIENT, CLIENT + 3 + unpack_number('>I4', message, CLIENT))
 end
 
-local function state(raised, count, position, ends, ttl, claim)
-  return pack('>I1I4', raised, count) .. bytes8(position) .. bytes8(ends) .. ttl .. claim
+local function is_of(message, client)
+  return sub(message, CLIENT, CLIENT - 1 + #client) == client
+end
+
+-- position, ends and ttl are the bytes as they stand in the message.
+local function state(flags, count, position, ends, ttl, claim)
+  return pack('>I1I4', flags, count) .. position .. ends .. ttl .. claim
+end
+
+local function flags_of(found)
+  return found and string.byte(found) or 0
 end
 
 local function claim_count(found)
@@ -20,7 +33,14 @@ end
 
 -- When a message ends.
 local function end_of(message, found)
-  return int64(found and sub(found, 14, 21) or message, 1)
+  if found then return int64(found, 14) end
+  return int64(message, 9)
+end
+
+-- Where it stands; 0 while it is delayed.
+local function position_of(message, found)
+  if found then return int64(found, 6) end
+  return int64(message, 1)
 end
 
 -- The claim of that state, if it holds the message, ended or not.

@@ -50,17 +50,14 @@ operations.delete_many = function(key, args)
   return { #ids }
 end
 
--- Takes the first `count` messages out of `r`: ids, positions, messages, states.
+-- Takes the first `count` messages out of `r`: ids, messages, states.
 local function take_ready(q, count)
-  local key, ids, positions = q.key, {}, {}
-  local some = call('ZRANGE', key .. ':r', 0, count - 1, 'WITHSCORES')
-  if #some == 0 then return ids end
-  for i = 1, #some, 2 do
-    ids[#ids + 1], positions[#positions + 1] = some[i], some[i + 1]
-  end
+  local key = q.key
+  local ids = call('ZRANGE', key .. ':r', 0, count - 1)
+  if #ids == 0 then return ids end
   local messages, states = values(key .. ':m', ids), values(key .. ':s', ids)
   call('ZREMRANGEBYRANK', key .. ':r', 0, #ids - 1)
-  return ids, positions, messages, states
+  return ids, messages, states
 end
 
 -- epoch, now, limit. Answers 1 if another call may find more, when the next message is due, and the messages.
@@ -70,14 +67,15 @@ operations.pop = function(key, args)
   local limit, found, examined, reply = tonumber(args[3]), 0, 0, {}
   local more, ended = settle(q, limit), false
   while found < limit and examined < EXAMINED and not ended do
-    local ids, positions, messages, states = take_ready(q, min(limit - found, EXAMINED - examined))
+    local count = min(limit - found, EXAMINED - examined)
+    local ids, messages, states = take_ready(q, count)
     for i, id in ipairs(ids) do
       if end_of(messages[i], states[i]) > q.now then
-        show(q, reply, id, 'p' .. positions[i], messages[i], states[i], {})
+        show(q, reply, id, messages[i], states[i], {})
         found = found + 1
       end
     end
-    examined, ended = examined + #ids, #ids == 0
+    examined, ended = examined + #ids, #ids < count
     remove(q, ids, states or {}, true)
   end
   leave(q)

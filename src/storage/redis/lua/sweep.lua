@@ -3,7 +3,7 @@
 -- now, budget, whatever the epoch. Answers how many messages were removed, how many claims, how many messages were
 -- touched in all, and 1 if there is more.
 operations.sweep = function(key, args)
-  local epoch = call('HGET', key .. ':q', 'e')
+  local epoch = epoch_of(key)
   if not epoch then return { 0, 0, 0, 0 } end
   local q, budget = enter(key, { epoch, args[1] }), tonumber(args[2])
   local ids = call('ZRANGEBYSCORE', key .. ':x', '-inf', q.now, 'LIMIT', 0, min(budget, STEP))
@@ -16,7 +16,7 @@ operations.sweep = function(key, args)
   if q.sweep == NEVER then
     -- The queue is empty: nothing is left to leap over.
     call('DEL', key .. ':u')
-    q.client = ''
+    q.client = NOBODY
   end
   leave(q)
   return { #ids, ended, #ids + freed + ripened, q.sweep <= q.now and 1 or 0 }

@@ -8,12 +8,11 @@ local RUNS = 256
 
 -- Notes whose messages follow from `position` on. Runs let a listing without one's own messages leap over them; those
 -- that are forgotten are looked at one by one.
-local function runs(q, client, position)
-  if client ~= q.client then
-    q.client = client
-    call('ZADD', q.key .. ':u', position, bytes8(position) .. client)
-    call('ZREMRANGEBYRANK', q.key .. ':u', 0, -RUNS - 1)
-  end
+local function runs(q, message, position)
+  if is_of(message, q.client) then return end
+  q.client = client_of(message)
+  call('ZADD', q.key .. ':u', score(position), bytes8(position) .. q.client)
+  call('ZREMRANGEBYRANK', q.key .. ':u', 0, -RUNS - 1)
 end
 
 -- The next position.
@@ -28,14 +27,12 @@ local function give_back(q, ids)
   local ready, changed, fresh, by = {}, {}, {}, {}
   for i, id in ipairs(ids) do
     local found = states[i]
-    ready[#ready + 1] = int64(found, 6)
-    ready[#ready + 1] = id
+    push(ready, score(int64(found, 6)), id)
     gather(by, holder(found), id)
     if sub(found, 1, 5) == FRESH then
       fresh[#fresh + 1] = id
     else
-      changed[#changed + 1] = id
-      changed[#changed + 1] = sub(found, 1, BARE)
+      push(changed, id, sub(found, 1, BARE))
     end
   end
   many('ZREM', key .. ':c', ids)
@@ -59,15 +56,16 @@ local function ripen(q, budget)
   if budget <= 0 or sealed(q) then return 0 end
   local key = q.key
   local ids = call('ZRANGEBYSCORE', key .. ':d', '-inf', q.now, 'LIMIT', 0, budget)
-  local messages, ready = values(key .. ':m', ids), {}
+  local messages, ready, states = values(key .. ':m', ids), {}, {}
   for i, id in ipairs(ids) do
-    local position = append(q)
-    runs(q, client_of(messages[i]), position)
-    ready[#ready + 1] = position
-    ready[#ready + 1] = id
+    local position, message = append(q), messages[i]
+    runs(q, message, position)
+    push(ready, score(position), id)
+    push(states, id, state(2, 0, bytes8(position), sub(message, 9, 16), sub(message, 25, 32), ''))
   end
   many('ZREM', key .. ':d', ids)
   many('ZADD', key .. ':r', ready)
+  many('HSET', key .. ':s', states)
   return #ids
 end
 
