@@ -139,7 +139,7 @@ pub(super) fn epoch(epoch: Epoch) -> String {
 pub(super) const EPOCH: (usize, usize) = (0, 15);
 
 /// Those of the time before which nothing is to be swept.
-pub(super) const SWEEP: (usize, usize) = (32, 39);
+pub(super) const SWEEP: (usize, usize) = (40, 47);
 
 /// The epoch of those digits; `None` where there is no queue.
 pub(super) fn parse_epoch(value: Value) -> Result<Option<Epoch>> {

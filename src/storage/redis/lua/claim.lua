@@ -82,7 +82,7 @@ operations.claim = function(key, args)
   end
   store_hold(q, hold, claim, record)
   dead_letters(q, sent, args[9], args[10], args[11])
-  if found > 0 then note(q, life_of.ends, true) end
+  if found > 0 then note(q, life_of.ends, 'ends') end
   leave(q)
   more = more or (found < limit and not ended)
   return { more and 1 or 0, #sent, found == 0 and not more and answer(next_due(q)) or '', reply }
@@ -122,7 +122,7 @@ operations.renew = function(key, args)
     end
   end
   store_hold(q, hold, claim, args[4] .. args[5])
-  note(q, life_of.ends, true)
+  note(q, life_of.ends, 'ends')
   leave(q)
   return 1
 end

@@ -164,7 +164,7 @@ end
 operations.list = function(key, args)
   local q = enter(key, args)
   if not q then return gone() end
-  local page, more = new_page(args), settle(q, tonumber(args[6]))
+  local page, more = new_page(args), settle(q, math.floor(tonumber(args[6]) / 4))
   leave(q)
   list_placed(q, page, args[3], args[8] == '1')
   if args[9] == '1' and not more then list_delayed(q, page, args[4], args[5]) end
