@@ -7,14 +7,15 @@
 --
 -- :q  string  epoch (16 digits); last position, and times before which no delay is over, no claim ends, nothing is to
 --             be swept (8 bytes each, doubles); client of the last run
--- :g  hash    y identity of the outgoing lists, g last outgoing number
+-- :g  hash    y identity of the outgoing lists, g the last number on them
 -- :m  hash    message id -> position (8 bytes, 0 while it is delayed) and the message as it was posted
 -- :s  hash    message id -> what changed since: see `state`
 -- :r  zset    ready messages by position         :c  zset    claimed messages by position
 -- :d  zset    delayed messages by due time       :h  zset    claimed messages by the end of their claim
 -- :x  zset    all messages by their end          :k  hash    claim id -> ttl, end, message ids
 -- :u  zset    runs of one client's messages by their first position (`runs`)
--- :o  zset    outgoing messages by number        :p  hash    outgoing message id -> parcel
+-- :o  zset    numbers of outgoing dead letters    :t  zset    numbers of what goes to another store
+-- :p  hash    number -> parcel                    :v  hash    line -> greatest number received, when
 
 local STEP, EXAMINED, CHUNK, NEVER = 500, 1000, 1000, 1 / 0
 

@@ -66,7 +66,7 @@ operations.claim = function(key, args)
         hold.expired[#hold.expired + 1] = id
         hold.expired_states[#hold.expired] = was
       elseif most and claims >= most then
-        sent[#sent + 1] = { id, message, was }
+        sent[#sent + 1] = { id, message, was, 'E' .. args[9] }
       else
         local is, raised = held_state(was, message, most and claims + 1 or claims, claim, life_of)
         held[#held + 1] = id
@@ -81,7 +81,7 @@ operations.claim = function(key, args)
     found, examined, ended = found + #held, examined + #ids, #ids < count
   end
   store_hold(q, hold, claim, record)
-  dead_letters(q, sent, args[9], args[10], args[11])
+  dispatch(q, ':o', sent, args[10], args[11], true)
   if found > 0 then note(q, life_of.ends, 'ends') end
   leave(q)
   more = more or (found < limit and not ended)

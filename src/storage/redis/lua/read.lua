@@ -220,5 +220,5 @@ operations.stats = function(key, args)
   local work = { left = STEP, more = false }
   local function shown(message) return message and { message[1], message[2], '' } or {} end
   local oldest, newest = shown(end_message(q, 0, work)), shown(end_message(q, -1, work))
-  return { work.more and 1 or 0, all - claimed, claimed, oldest, newest }
+  return { work.more and 1 or 0, max(all - claimed, 0), claimed, oldest, newest }
 end

@@ -1,7 +1,8 @@
 -- Making and dropping queues; posting.
 
 -- Everything that a queue consists of.
-local SUFFIXES = { ':q', ':g', ':m', ':s', ':r', ':c', ':d', ':h', ':x', ':k', ':u', ':o', ':p' }
+local SUFFIXES = { ':q', ':g', ':m', ':s', ':r', ':c', ':d', ':h', ':x', ':k', ':u', ':o', ':t', ':p',
+  ':v' }
 
 local function drop(key)
   local keys = {}
