@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod redis;
 

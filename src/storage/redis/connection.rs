@@ -5,41 +5,52 @@
 //!   Redis, the caller has an answer or an error by then.
 //! * A command that may have reached a server is never sent again. One that surely did not (no connection, a
 //!   connection that broke before it was written) or that was surely not carried out (`MOVED`, `READONLY`,
-//!   `LOADING`, …) is tried again until the deadline while an outage is younger than that; in a longer one calls fail
-//!   at once between the attempts to connect.
-//! * One warning is logged when an outage begins, one line when it is over.
+//!   `LOADING`, …: [`refusal`]) is tried again until the deadline while an outage is younger than that; in a
+//!   longer one calls fail at once between the attempts to connect.
+//! * Where servers change ([`sentinel`], [`cluster`]), any failure makes the next call look for the current ones.
+//! * One warning is logged when an outage begins, one line when it is over ([`trouble`]).
 
+mod cluster;
 mod error;
 mod link;
 mod profile;
+mod refusal;
 mod resp;
+mod route;
+mod sentinel;
 mod server;
+mod slots;
 mod tls;
+mod trouble;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use redis::{Cmd, Value};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::task::TaskTracker;
 
+use error::Cause;
 pub use error::OpenError;
 pub(super) use error::{CallError, ServerError};
 
 use link::{Answer, Failure, Request};
-use profile::{Place, Profile};
-use server::Server;
-use tls::Tls;
+use route::{Route, Turn};
+use server::{Server, Unreached};
 
-use super::uri::{Confirmation, Deployment, Uri};
-
-/// Connections to each server.
-const LINKS: usize = 2;
-
-/// The same where writes wait for replicas: the server answers nothing else on a connection meanwhile.
-const CONFIRMING_LINKS: usize = 8;
+use super::uri::{Confirmation, Uri};
 
 /// The longest pause between two attempts to connect, whatever is configured: an outage's end is noticed soon.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The pause before a call's third attempt, doubled with each one after it.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+
+/// How often a command follows a redirection.
+const MAX_TURNS: u32 = 5;
+
+/// Between two looks at idle connections and at the Sentinels.
+const CHECK: Duration = Duration::from_secs(1);
 
 /// The options of `[drivers:message_store:redis]` beside the URI.
 #[derive(Clone, Debug)]
@@ -56,69 +67,78 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    fn longest_pause(&self) -> Duration {
+        self.reconnect_sleep.min(LONGEST_PAUSE)
+    }
+}
+
 /// A deployment. Clones share its connections.
 #[derive(Clone)]
 pub(super) struct Connection(Arc<Inner>);
 
 struct Inner {
-    /// The URI without its secrets, for logs.
-    name: String,
-    profile: Arc<Profile>,
+    route: Route,
+    timeout: Duration,
+    attempts: u32,
     confirm: Option<(Confirmation, Cmd)>,
-    server: Arc<Server>,
+    asking: Cmd,
+}
+
+/// To whom a command goes.
+#[derive(Clone, Copy)]
+enum To<'a> {
+    /// Whoever has the key.
+    Key(&'a [u8]),
+    /// That server.
+    Server(&'a Arc<Server>),
 }
 
 impl Connection {
     /// Prepares the connections; none is made before the first call. Fails only for what an operator must mend.
-    #[expect(clippy::unused_async, reason = "files are read here, perhaps not always blocking")]
+    #[expect(clippy::unused_async, reason = "certificates may come from elsewhere one day")]
     pub(super) async fn open(uri: &Uri, options: &Options) -> Result<Self, OpenError> {
-        let tls = uri.tls.as_ref().map(Tls::load).transpose()?.map(Arc::new);
-        let profile = Arc::new(Profile {
-            credentials: uri.credentials.clone(),
-            database: uri.database,
-            tls,
+        let inner = Arc::new(Inner {
+            route: Route::new(uri, options)?,
             timeout: uri.timeout,
-            links: if uri.confirmation.is_some() { CONFIRMING_LINKS } else { LINKS },
-            longest_pause: options.reconnect_sleep.min(LONGEST_PAUSE),
             attempts: options.max_reconnect_attempts.max(1),
-            master: false,
+            confirm: uri.confirmation.map(|wanted| (wanted, wait(wanted))),
+            asking: redis::cmd("ASKING"),
         });
-        let place = match &uri.deployment {
-            Deployment::Server(address) => Place::Tcp(address.clone()),
-            Deployment::Socket(path) => Place::Unix(path.clone()),
-            Deployment::Sentinel { .. } | Deployment::Cluster(_) => unreachable!("next"),
-        };
-        let server = Server::new(place, Arc::clone(&profile));
-        let confirm = uri.confirmation.map(|wanted| (wanted, wait(wanted)));
-        Ok(Self(Arc::new(Inner { name: uri.to_string(), profile, confirm, server })))
+        // Ends by itself once the last clone is gone.
+        TaskTracker::new().spawn(look_after(Arc::downgrade(&inner)));
+        Ok(Self(inner))
     }
 
     /// Sends a command to the server that has the key. An error that the server answers is an error here.
     pub(super) async fn call(&self, key: &[u8], command: &Cmd) -> Result<Value, CallError> {
-        let _ = key;
-        Ok(self.0.run(Request::new(command)).await?.reply?)
+        Ok(self.0.run(To::Key(key), Request::new(command)).await?.reply?)
     }
 
     /// The same for a write: where the URI has `wait_replicas`, it is acknowledged only once so many have it.
     pub(super) async fn call_confirmed(&self, key: &[u8], command: &Cmd) -> Result<Value, CallError> {
         let Some((wanted, wait)) = &self.0.confirm else { return self.call(key, command).await };
         let request = Request { after: Some(wait), ..Request::new(command) };
-        let answer = self.0.run(request).await?;
+        let answer = self.0.run(To::Key(key), request).await?;
         let value = answer.reply?;
         let confirmed = match answer.after {
             Some(Ok(Value::Int(replicas))) => replicas,
+            // The server was put down while it waited.
+            Some(Err(error)) if error.code == "UNBLOCKED" => 0,
             Some(Err(error)) => return Err(error.into()),
             _ => 0,
         };
-        match confirmed >= i64::from(wanted.replicas) {
-            true => Ok(value),
-            false => Err(CallError::Unconfirmed { confirmed, wanted: wanted.replicas }),
+        if confirmed < i64::from(wanted.replicas) {
+            return Err(CallError::Unconfirmed { confirmed, wanted: wanted.replicas });
         }
+        Ok(value)
     }
 
     /// The servers that take writes: one, or the masters of a Cluster.
     pub(super) async fn masters(&self) -> Result<Vec<Node>, CallError> {
-        Ok(vec![Node { connection: self.clone(), server: Arc::clone(&self.0.server) }])
+        let servers = self.0.route.servers(Instant::now() + self.0.timeout).await;
+        let servers = servers.map_err(|unreached| CallError::Unavailable(unreached.cause))?;
+        Ok(servers.into_iter().map(|server| Node { connection: self.clone(), server }).collect())
     }
 }
 
@@ -132,43 +152,106 @@ pub(super) struct Node {
 impl Node {
     /// Sends a command to this server.
     pub(super) async fn call(&self, command: &Cmd) -> Result<Value, CallError> {
-        let _ = &self.server;
-        Ok(self.connection.0.run(Request::new(command)).await?.reply?)
+        Ok(self.connection.0.run(To::Server(&self.server), Request::new(command)).await?.reply?)
     }
 }
 
+/// What came of one attempt.
+enum Tried {
+    Answer(Answer),
+    /// Nothing was carried out.
+    Not(Turn),
+}
+
 impl Inner {
-    async fn run(&self, request: Request<'_>) -> Result<Answer, CallError> {
-        let deadline = Instant::now() + self.profile.timeout;
-        let mut attempts = 0;
+    /// The loop of one call: only what surely was not carried out comes round again.
+    async fn run(&self, to: To<'_>, request: Request<'_>) -> Result<Answer, CallError> {
+        let deadline = Instant::now() + self.timeout;
+        let (mut attempts, mut turns, mut other) = (0, 0, None);
         loop {
-            attempts += 1;
-            let unreached = match self.server.exchange(request, deadline).await {
-                Ok(Ok(answer)) => {
-                    self.server.served(&self.name);
-                    return Ok(answer);
+            let unreached = match self.attempt(to, other.take(), request, deadline).await? {
+                Tried::Answer(answer) => return Ok(answer),
+                Tried::Not(Turn::Other { server, asking }) if turns < MAX_TURNS => {
+                    turns += 1;
+                    other = Some((server, asking));
+                    continue;
                 }
-                Ok(Err(failure)) => return Err(self.failed(&failure)),
-                Err(unreached) => unreached,
+                Tried::Not(Turn::Other { .. }) => {
+                    Unreached::now(Cause::new("no server calls the slot its own"))
+                }
+                Tried::Not(Turn::Again(unreached)) => unreached,
             };
-            self.server.failed(&self.name, &unreached.cause);
-            if attempts >= self.profile.attempts
-                || self.server.outage() > self.profile.timeout
-                || unreached.retry >= deadline
-            {
+            turns = 0;
+            let retry = unreached.retry.max(Instant::now() + pause(attempts));
+            attempts += 1;
+            if attempts >= self.attempts || unreached.age > self.timeout || retry >= deadline {
                 return Err(CallError::Unavailable(unreached.cause));
             }
-            sleep_until(unreached.retry).await;
+            sleep_until(retry).await;
         }
     }
 
-    fn failed(&self, failure: &Failure) -> CallError {
-        let error = match failure {
-            Failure::NotSent(cause) | Failure::Lost(cause) => CallError::Unavailable(cause.clone()),
-            Failure::Late => CallError::Timeout(self.profile.timeout),
+    /// Sends the command once: to `other`, else to whom it is for. Errs where it may have been carried out.
+    async fn attempt(
+        &self,
+        to: To<'_>,
+        other: Option<(Arc<Server>, bool)>,
+        request: Request<'_>,
+        deadline: Instant,
+    ) -> Result<Tried, CallError> {
+        let asking = other.as_ref().is_some_and(|(_, asking)| *asking);
+        let request = Request { before: asking.then_some(&self.asking), ..request };
+        let found = match (other, to) {
+            (Some((server, _)), _) => Ok(server),
+            (None, To::Server(server)) => Ok(Arc::clone(server)),
+            (None, To::Key(key)) => self.route.server(key, deadline).await,
         };
-        self.server.failed(&self.name, &error);
-        error
+        let server = match found {
+            Ok(server) => server,
+            Err(unreached) => return Ok(Tried::Not(Turn::Again(unreached))),
+        };
+        match server.exchange(request, deadline).await {
+            Err(unreached) => {
+                self.route.doubt();
+                Ok(Tried::Not(Turn::Again(unreached)))
+            }
+            Ok(Err(failure)) => {
+                self.route.doubt();
+                Err(match failure {
+                    Failure::Late => CallError::Timeout(self.timeout),
+                    Failure::Lost(cause) | Failure::NotSent(cause) => CallError::Unavailable(cause),
+                })
+            }
+            Ok(Ok(answer)) => Ok(self.judge(&server, answer)),
+        }
+    }
+
+    /// An answer that says that nothing was carried out is none.
+    fn judge(&self, server: &Server, answer: Answer) -> Tried {
+        if let Err(error) = &answer.reply
+            && let Some(turn) = self.route.turn(server, error)
+        {
+            return Tried::Not(turn);
+        }
+        server.trouble.ended(&server.place);
+        Tried::Answer(answer)
+    }
+}
+
+/// Before another attempt: none, then doubled each time.
+fn pause(attempts: u32) -> Duration {
+    match attempts {
+        0 => Duration::ZERO,
+        more => FIRST_PAUSE * 2_u32.saturating_pow(more - 1),
+    }
+}
+
+/// Every second, for as long as the connection is used.
+async fn look_after(connection: Weak<Inner>) {
+    loop {
+        sleep(CHECK).await;
+        let Some(connection) = connection.upgrade() else { return };
+        connection.route.check().await;
     }
 }
 

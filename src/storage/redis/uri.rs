@@ -68,10 +68,10 @@ pub(super) struct Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(out, "[{}]:{}", self.host, self.port),
-            false => write!(out, "{}:{}", self.host, self.port),
+        if self.host.contains(':') {
+            return write!(out, "[{}]:{}", self.host, self.port);
         }
+        write!(out, "{}:{}", self.host, self.port)
     }
 }
 
@@ -232,8 +232,8 @@ pub(super) fn address(text: &str, default: u16) -> Result<Address, UriError> {
         Some(port) => port.parse().map_err(|_| UriError::Host)?,
         None => return Err(UriError::Host),
     };
-    match host.is_empty() || host.contains(char::is_whitespace) {
-        true => Err(UriError::Host),
-        false => Ok(Address { host: host.to_owned(), port }),
+    if host.is_empty() || host.contains(char::is_whitespace) {
+        return Err(UriError::Host);
     }
+    Ok(Address { host: host.to_owned(), port })
 }

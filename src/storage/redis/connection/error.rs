@@ -82,16 +82,12 @@ pub(in crate::storage::redis) enum CallError {
         /// Replicas that should.
         wanted: u32,
     },
-    /// The server answered in a form that is not expected.
-    #[error("Redis answered in an unexpected form: {0}")]
-    Malformed(Cause),
 }
 
 impl From<CallError> for storage::Error {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Timeout(deadline) => Self::Timeout(deadline),
-            CallError::Malformed(cause) => Self::Corrupt(cause.to_string()),
             error => Self::unavailable(error),
         }
     }

@@ -4,31 +4,27 @@
 //! hands out answers. It knows which commands it took into a write and which it did not, so that of a broken
 //! connection's calls each can be told whether its command may have been carried out.
 
+mod driver;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
-use std::io;
-use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::task::Waker;
 
 use redis::Value;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::error::Cause;
-use super::resp::{self, Reply};
+use super::resp::Reply;
+use driver::Driver;
 
 /// What may be queued or unanswered on one connection, in KiB of commands, each counted as one more than it has:
 /// calls beyond it wait, until their deadline. A slow server so trips time-outs and takes no memory.
 const ROOM: u32 = 16 * 1024;
-
-/// Bytes read at once.
-const READ: usize = 64 * 1024;
-
-/// A buffer that grew beyond this is given back once it is empty.
-const KEPT: usize = 1024 * 1024;
 
 /// A byte stream to a server.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -122,10 +118,8 @@ impl Shared {
         self.room.close();
         let sent = waiting.len() - unsent;
         for (index, waiter) in waiting.into_iter().enumerate() {
-            let failure = match index < sent {
-                true => Failure::Lost(cause.clone()),
-                false => Failure::NotSent(cause.clone()),
-            };
+            let failure = if index < sent { Failure::Lost } else { Failure::NotSent };
+            let failure = failure(cause.clone());
             // A caller that gave up is no longer interested.
             let _ = waiter.sender.send(Err(failure));
         }
@@ -145,13 +139,8 @@ impl Link {
         };
         let room = Arc::new(Semaphore::new(ROOM as usize));
         let shared = Arc::new(Shared { state: Mutex::new(state), room });
-        let mut driver =
-            Driver { shared: Arc::clone(&shared), stream, out: Vec::new(), written: 0, input: Vec::new() };
         // The task ends with the link, so nobody needs to wait for it.
-        TaskTracker::new().spawn(async move {
-            let cause = std::future::poll_fn(|context| driver.poll(context)).await;
-            driver.shared.kill(&cause);
-        });
+        TaskTracker::new().spawn(Driver::new(Arc::clone(&shared), stream).run());
         Self { shared }
     }
 
@@ -179,7 +168,7 @@ impl Link {
     }
 
     async fn room(&self, request: Request<'_>) -> Result<OwnedSemaphorePermit, Failure> {
-        let bytes: usize = request.command.args_iter().map(length).sum();
+        let bytes: usize = request.command.args_iter().map(|argument| length(&argument)).sum();
         let wanted = u32::try_from(bytes / 1024 + 1).unwrap_or(ROOM).min(ROOM);
         let permit = Arc::clone(&self.shared.room).acquire_many_owned(wanted).await;
         permit.map_err(|_| Failure::NotSent(self.cause()))
@@ -217,11 +206,10 @@ impl Link {
         }
     }
 
-    /// Looks after an idle connection, so that one whose other end has vanished is found out before a call needs
-    /// it: call it now and then.
-    pub(super) async fn check(&self, patience: Duration) {
+    /// Asks whether the other end is still there, until that time; a connection that does not answer ends.
+    pub(super) async fn check(&self, deadline: Instant) {
         let ping = redis::cmd("PING");
-        let _ = self.exchange(Request::new(&ping), Instant::now() + patience).await;
+        let _ = self.exchange(Request::new(&ping), deadline).await;
     }
 
     /// Ends the connection, with the reason that its callers are told.
@@ -241,114 +229,10 @@ impl Drop for Link {
     }
 }
 
-fn length(argument: redis::Arg<&[u8]>) -> usize {
+fn length(argument: &redis::Arg<&[u8]>) -> usize {
     match argument {
         redis::Arg::Simple(bytes) => bytes.len(),
         _ => 0,
-    }
-}
-
-/// The task's end of a connection.
-struct Driver {
-    shared: Arc<Shared>,
-    stream: Box<dyn Stream>,
-    /// Commands taken over, and how many bytes of them are written.
-    out: Vec<u8>,
-    written: usize,
-    input: Vec<u8>,
-}
-
-impl Driver {
-    /// Writes and reads all that can be; ready with the reason when the connection has ended.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Cause> {
-        if let Poll::Ready(ended) = self.poll_read(context) {
-            return Poll::Ready(ended);
-        }
-        loop {
-            match self.take_over(context.waker()) {
-                Err(cause) => return Poll::Ready(cause),
-                Ok(false) => return Poll::Pending,
-                Ok(true) => {}
-            }
-            match self.poll_write(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => return Poll::Ready(Cause::new(error)),
-                Poll::Ready(Ok(())) => {}
-            }
-        }
-    }
-
-    /// Takes the callers' commands over, if those before are written: whether there are any to write.
-    fn take_over(&mut self, waker: &Waker) -> Result<bool, Cause> {
-        let mut state = self.shared.lock();
-        if let Some(cause) = &state.dead {
-            return Err(cause.clone());
-        }
-        if self.written == self.out.len() {
-            self.out.clear();
-            self.written = 0;
-            if self.out.capacity() > KEPT {
-                self.out = Vec::new();
-            }
-            std::mem::swap(&mut self.out, &mut state.out);
-            state.unsent = 0;
-        }
-        state.driver = Some(waker.clone());
-        Ok(!self.out.is_empty())
-    }
-
-    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.written < self.out.len() {
-            let stream = Pin::new(&mut self.stream);
-            match stream.poll_write(context, &self.out[self.written..]) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(written) => self.written += written?,
-            }
-        }
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    /// Hands out every answer that has come.
-    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Cause> {
-        loop {
-            self.input.reserve(READ);
-            let read = pin!(self.stream.read_buf(&mut self.input)).poll(context);
-            match read {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(0)) => return Poll::Ready(Cause::new("the server closed the connection")),
-                Poll::Ready(Err(error)) => return Poll::Ready(Cause::new(error)),
-                Poll::Ready(Ok(_)) => {}
-            }
-            if let Err(cause) = self.hand_out() {
-                return Poll::Ready(cause);
-            }
-        }
-    }
-
-    fn hand_out(&mut self) -> Result<(), Cause> {
-        let (mut at, mut done) = (0, Vec::new());
-        let mut replies = Vec::new();
-        while let Some((reply, length)) = resp::reply(&self.input[at..])? {
-            at += length;
-            replies.push(reply);
-        }
-        {
-            let mut state = self.shared.lock();
-            state.answered = Instant::now();
-            for reply in replies {
-                done.extend(state.accept(reply)?);
-            }
-        }
-        for (waiter, answer) in done {
-            // Nobody waits for it where the caller gave up.
-            let _ = waiter.send(Ok(answer));
-        }
-        self.input.drain(..at);
-        if self.input.is_empty() && self.input.capacity() > KEPT {
-            self.input = Vec::new();
-        }
-        Ok(())
     }
 }
 

@@ -44,15 +44,15 @@ pub(super) struct Profile {
     pub(super) links: usize,
     /// The longest pause between two attempts to connect.
     pub(super) longest_pause: Duration,
-    /// Attempts to connect that one call makes.
-    pub(super) attempts: u32,
     /// Only masters will do: a server that says it is a replica is not used.
     pub(super) master: bool,
 }
 
 impl Profile {
-    /// Connects and greets the server.
+    /// Connects and greets the server. It has half of a call's time for it: where another one takes its place
+    /// meanwhile, the call can still reach that.
     pub(super) async fn connect(&self, place: &Place, deadline: Instant) -> Result<Link, Cause> {
+        let deadline = deadline.min(Instant::now() + self.timeout / 2);
         let late = |_| Cause::new("no connection could be made in time");
         let stream = timeout_at(deadline, self.stream(place)).await.map_err(late)?.map_err(Cause::new)?;
         let link = Link::new(stream);

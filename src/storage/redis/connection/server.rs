@@ -1,52 +1,74 @@
 //! One server and the connections to it, made again when they break.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout_at};
 
 use super::error::Cause;
 use super::link::{Answer, Failure, Link, Request};
-use super::profile::{Place, Profile};
+use super::profile::{Place, Profile, ask};
+use super::resp::Reply;
+use super::trouble::Trouble;
 
 /// The pause after the second failed attempt to connect; doubled with each one after it. After the first there
 /// is none: a server that has just started again is found at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
-/// A server that has not been reached.
+/// A server that was not reached, or that surely did not carry the command out.
 #[derive(Clone, Debug)]
 pub(super) struct Unreached {
     pub(super) cause: Cause,
     /// The next attempt is made no earlier.
     pub(super) retry: Instant,
+    /// How long the outage lasts.
+    pub(super) age: Duration,
+}
+
+impl Unreached {
+    /// Worth another attempt after that time.
+    pub(super) fn after(pause: Duration, cause: Cause) -> Self {
+        Self { cause, retry: Instant::now() + pause, age: Duration::ZERO }
+    }
+
+    /// Worth another attempt.
+    pub(super) fn now(cause: Cause) -> Self {
+        Self::after(Duration::ZERO, cause)
+    }
+
+    /// No attempt could be made before the deadline.
+    pub(super) fn late(deadline: Instant) -> Self {
+        let cause = Cause::new("no connection could be made in time");
+        Self { cause, retry: deadline, age: Duration::ZERO }
+    }
 }
 
 /// One server.
 pub(super) struct Server {
     pub(super) place: Place,
+    pub(super) trouble: Arc<Trouble>,
     profile: Arc<Profile>,
     links: Vec<ArcSwapOption<Link>>,
     next: AtomicUsize,
     /// One attempt to connect at a time.
-    attempts: tokio::sync::Mutex<Attempts>,
-    troubled: AtomicBool,
-    trouble: Mutex<Option<Instant>>,
+    attempts: Mutex<Attempts>,
 }
 
 /// The failed attempts to connect since the last good one.
+#[derive(Default)]
 struct Attempts {
     failed: u32,
     last: Option<Unreached>,
 }
 
 impl Server {
-    pub(super) fn new(place: Place, profile: Arc<Profile>) -> Arc<Self> {
+    pub(super) fn new(place: Place, profile: Arc<Profile>, trouble: Arc<Trouble>) -> Arc<Self> {
         let links = (0..profile.links).map(|_| ArcSwapOption::empty()).collect();
-        let attempts = tokio::sync::Mutex::new(Attempts { failed: 0, last: None });
-        let (next, troubled, trouble) = Default::default();
-        Arc::new(Self { place, profile, links, next, attempts, troubled, trouble })
+        let (next, attempts) = Default::default();
+        Arc::new(Self { place, trouble, profile, links, next, attempts })
     }
 
     /// Sends a request on one of the connections, made for it if need be.
@@ -55,13 +77,32 @@ impl Server {
         request: Request<'_>,
         deadline: Instant,
     ) -> Result<Result<Answer, Failure>, Unreached> {
-        let link = self.link(deadline).await?;
+        let link = self
+            .link(deadline)
+            .await
+            .map_err(|unreached| Unreached { retry: unreached.retry, ..self.failed(unreached.cause) })?;
         let answer = link.exchange(request, deadline).await;
-        if let Err(Failure::NotSent(cause)) = answer {
-            // The connection broke before; the next one is tried without a pause.
-            return Err(Unreached { cause, retry: Instant::now() });
+        match &answer {
+            Err(Failure::NotSent(cause)) => return Err(self.failed(cause.clone())),
+            Err(Failure::Lost(cause)) => self.trouble.began(&self.place, cause),
+            // A server that answers others is slow, which is no outage.
+            Err(Failure::Late) if link.is_alive() => {}
+            Err(Failure::Late) => self.trouble.began(&self.place, &"the server does not answer"),
+            Ok(_) => {}
         }
         Ok(answer)
+    }
+
+    /// Notes that the server does not serve.
+    pub(super) fn failed(&self, cause: Cause) -> Unreached {
+        self.trouble.began(&self.place, &cause);
+        Unreached { age: self.trouble.age(), ..Unreached::now(cause) }
+    }
+
+    /// A question that changes nothing.
+    pub(super) async fn ask(&self, command: &redis::Cmd, deadline: Instant) -> Result<Reply, Cause> {
+        let link = self.link(deadline).await.map_err(|unreached| unreached.cause)?;
+        ask(&link, command, deadline).await
     }
 
     /// A living connection, taken in turn.
@@ -70,9 +111,7 @@ impl Server {
         if let Some(link) = living(slot) {
             return Ok(link);
         }
-        let late =
-            |_| Unreached { cause: Cause::new("no connection could be made in time"), retry: deadline };
-        let mut attempts = timeout_at(deadline, self.attempts.lock()).await.map_err(late)?;
+        let mut attempts = self.turn(deadline).await?;
         // Whoever had the turn before may have made it.
         if let Some(link) = living(slot) {
             return Ok(link);
@@ -82,7 +121,7 @@ impl Server {
         }
         match self.profile.connect(&self.place, deadline).await {
             Ok(link) => {
-                *attempts = Attempts { failed: 0, last: None };
+                *attempts = Attempts::default();
                 let link = Arc::new(link);
                 slot.store(Some(Arc::clone(&link)));
                 Ok(link)
@@ -91,26 +130,17 @@ impl Server {
         }
     }
 
-    /// The first failure of an outage is logged, the others are not.
-    pub(super) fn failed(&self, store: &str, cause: &dyn std::fmt::Display) {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        if trouble.is_none() {
-            *trouble = Some(Instant::now());
-            self.troubled.store(true, Ordering::Release);
-            tracing::warn!(store, server = %self.place, %cause, "Redis fails");
+    /// The turn to connect. In a long outage nobody queues behind an attempt that may take its time.
+    async fn turn(&self, deadline: Instant) -> Result<MutexGuard<'_, Attempts>, Unreached> {
+        if self.trouble.age() > self.profile.timeout {
+            let cause = || Cause::new("the server has been away for long");
+            return self.attempts.try_lock().map_err(|_| Unreached::now(cause()));
         }
+        timeout_at(deadline, self.attempts.lock()).await.map_err(|_| Unreached::late(deadline))
     }
 
-    /// The end of an outage, if there was one, is logged.
-    pub(super) fn served(&self, store: &str) {
-        if self.troubled.load(Ordering::Acquire) {
-            self.recovered(store, "Redis serves again");
-        }
-    }
-
-    /// The server is not used any more.
-    pub(super) fn retire(&self, store: &str) {
-        self.recovered(store, "Redis is served by another server");
+    /// The server is not used any more: whoever waits for it is told.
+    pub(super) fn retire(&self) {
         for link in &self.links {
             if let Some(link) = link.swap(None) {
                 link.end("the server is not the master any more");
@@ -118,18 +148,12 @@ impl Server {
         }
     }
 
-    fn recovered(&self, store: &str, message: &str) {
-        let since = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.troubled.store(false, Ordering::Release);
-        if let Some(since) = since {
-            tracing::info!(store, server = %self.place, seconds = since.elapsed().as_secs_f64(), "{message}");
+    /// Makes sure of connections that are open: one whose other end has vanished is found out before it is needed.
+    pub(super) async fn check(&self) {
+        let deadline = Instant::now() + self.profile.timeout;
+        for link in self.links.iter().filter_map(living) {
+            link.check(deadline).await;
         }
-    }
-
-    /// How long the server has failed.
-    pub(super) fn outage(&self) -> Duration {
-        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        trouble.map_or(Duration::ZERO, |since| since.elapsed())
     }
 }
 
@@ -140,7 +164,7 @@ impl Attempts {
             failed => (FIRST_PAUSE * 2_u32.saturating_pow(failed.min(16) - 1)).min(longest),
         };
         self.failed = self.failed.saturating_add(1);
-        let failure = Unreached { cause, retry: Instant::now() + pause };
+        let failure = Unreached::after(pause, cause);
         self.last = Some(failure.clone());
         failure
     }

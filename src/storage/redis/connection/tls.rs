@@ -89,6 +89,6 @@ fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, OpenError> {
     std::fs::read(path).map_err(|error| unusable(what, path, error))
 }
 
-fn unusable(what: &'static str, path: &Path, cause: impl ToString) -> OpenError {
+fn unusable(what: &'static str, path: &Path, cause: impl std::fmt::Display) -> OpenError {
     OpenError::Tls { what, path: path.to_owned(), cause: cause.to_string() }
 }

@@ -129,7 +129,7 @@ impl Query {
 
 fn warn_of(unknown: &[String]) {
     if !unknown.is_empty() {
-        tracing::warn!(options = unknown.join(", "), "options of a Redis URI have no effect here");
+        tracing::warn!(redis.options = unknown.join(", "), "options of a Redis URI have no effect here");
     }
 }
 

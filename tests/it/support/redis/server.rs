@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const READY: [&str; 2] = ["Ready to accept connections", "+monitor master"];
 
 /// How a server is to be started.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Setup {
     lines: Vec<String>,
     password: Option<String>,
@@ -39,7 +39,12 @@ impl Setup {
     /// A password of the default user.
     pub(crate) fn password(mut self, password: &str) -> Self {
         self.password = Some(password.to_owned());
-        self.with(&[&format!("requirepass {}", quoted(password))])
+        let password = quoted(password);
+        let lines = [format!("requirepass {password}"), format!("masterauth {password}")];
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+        // A Sentinel does not know the second.
+        let count = if self.sentinel { 1 } else { 2 };
+        self.with(&lines[..count])
     }
 
     /// A node of a Cluster, whose second port is 10,000 above the first.
@@ -76,23 +81,33 @@ impl RedisServer {
 
     /// A server so set up, ready for connections.
     pub(crate) fn with(setup: Setup) -> Self {
+        Self::try_with(setup).unwrap_or_else(|log| panic!("no Redis server could be started: {log}"))
+    }
+
+    /// The same, or the log of the last of several that could not start.
+    pub(crate) fn try_with(setup: Setup) -> Result<Self, String> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut log = String::new();
-        for _ in 0..10 {
+        for _ in 0..5 {
             let port = free_port(setup.bus);
             configure(&setup, directory.path(), port);
             match launch(&setup, directory.path()) {
-                Ok(child) => return Self { child, setup, port, directory },
+                Ok(child) => return Ok(Self { child, setup, port, directory }),
                 // Somebody else may have taken the port.
                 Err(why) => log = why,
             }
         }
-        panic!("no Redis server could be started: {log}");
+        Err(log)
     }
 
     /// The directory of its data, removed with it.
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// The password of its default user.
+    pub(crate) fn password(&self) -> Option<&str> {
+        self.setup.password.as_deref()
     }
 
     /// Its Unix socket.
@@ -119,7 +134,7 @@ impl RedisServer {
             match launch(&self.setup, self.directory.path()) {
                 Ok(child) => return self.child = child,
                 Err(log) => {
-                    assert!(start.elapsed() < PATIENCE, "the Redis server did not start again: {log}")
+                    assert!(start.elapsed() < PATIENCE, "the Redis server did not start again: {log}");
                 }
             }
         }
@@ -162,11 +177,6 @@ impl RedisServer {
         let info: String = redis::from_redis_value(self.try_command(&["INFO"]).ok()?).ok()?;
         let prefix = format!("{field}:");
         info.lines().find_map(|line| line.strip_prefix(&prefix)).map(str::to_owned)
-    }
-
-    /// What it wrote into its log since it was started.
-    pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.directory().join("log")).expect("its log")
     }
 }
 
