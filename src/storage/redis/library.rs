@@ -198,9 +198,13 @@ impl Library {
             }
             answer => answer,
         };
-        match answer? {
-            Value::SimpleString(text) if text == "GONE" => Err(Error::Gone),
-            value => Ok(value),
+        match answer {
+            Ok(Value::SimpleString(text)) if text == "GONE" => Err(Error::Gone),
+            Ok(value) => Ok(value),
+            Err(CallError::Server(error)) if is_unreadable(&error) => {
+                Err(Error::Corrupt(format!("{} failed in Redis: {error}", operation.name())))
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -269,6 +273,12 @@ impl Library {
 /// The server lacks the library or script; nothing was done.
 fn is_missing(error: &ServerError) -> bool {
     error.code == "NOSCRIPT" || (error.code == "ERR" && error.text.starts_with("Function not found"))
+}
+
+/// The function found what it cannot work with.
+fn is_unreadable(error: &ServerError) -> bool {
+    let in_lua = ["user_function:", "user_script:"].iter().any(|place| error.text.contains(place));
+    error.code == "WRONGTYPE" || (error.code == "ERR" && in_lua)
 }
 
 /// The server has no function libraries, or we may not load one.
