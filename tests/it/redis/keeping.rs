@@ -104,20 +104,6 @@ async fn a_full_server_refuses_posts_and_can_be_emptied() {
     post(&store, &queue("q"), 100).await.unwrap();
 }
 
-/// The names of all queues, page by page, from another process each time.
-async fn walked(server: &RedisServer, limit: usize) -> Vec<String> {
-    let mut found: Vec<zaqar::model::QueueRef> = Vec::new();
-    loop {
-        let store = open(&server.uri()).await;
-        let page = store.opened(found.last(), limit).await.unwrap();
-        if page.is_empty() {
-            return found.into_iter().map(|queue| queue.name.to_string()).collect();
-        }
-        found.extend(page);
-        assert!(found.len() <= 1_000, "the walk does not end");
-    }
-}
-
 #[tokio::test]
 async fn a_walk_over_all_queues_goes_on_in_the_order_of_names_where_it_was_lost() {
     let server = RedisServer::start();
@@ -134,8 +120,6 @@ async fn a_walk_over_all_queues_goes_on_in_the_order_of_names_where_it_was_lost(
         let rest: Vec<String> = rest.into_iter().map(|queue| queue.name.to_string()).collect();
         assert_eq!(rest, names[after + 1..]);
     }
-    assert!(walked(&server, 7).await.len() <= 60);
-    assert_eq!(walked(&server, 100).await.len(), 60);
 }
 
 #[tokio::test]
