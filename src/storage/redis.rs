@@ -76,10 +76,10 @@ impl RedisStore {
 
     /// Fails once the store is closed.
     fn check_open(&self) -> Result<()> {
-        match self.closed.load(Ordering::Acquire) {
-            true => Err(Error::unavailable("the store is closed")),
-            false => Ok(()),
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::unavailable("the store is closed"));
         }
+        Ok(())
     }
 
     /// Calls an operation on the queue at `now`; `fill` adds the arguments, about `size` bytes.

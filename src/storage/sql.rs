@@ -4,6 +4,7 @@
 //! can use one database. Names and projects compare byte for byte. Each call is one statement
 //! (`statements.rs`), so that nothing is ever half done.
 
+mod catalogue;
 mod connections;
 mod error;
 mod rows;
@@ -23,9 +24,9 @@ use self::connections::Connections;
 pub use self::error::OpenError;
 use self::rows::QueueRow;
 use self::url::Location;
-use super::{Error, Management, QueueFilter, QueueRecord, Result};
+use super::{Error, Management, Placement, Placing, QueueFilter, QueueRecord, Result};
 use crate::clock::Clock;
-use crate::model::{Epoch, Metadata, ProjectId, QueueName, QueueRef};
+use crate::model::{Epoch, Metadata, PoolName, ProjectId, QueueName, QueueRef};
 
 /// How long a call may take; then the answer is [`Error::Timeout`].
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -133,12 +134,21 @@ type SqliteQuery<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::Sqlite
 
 #[async_trait]
 impl Management for SqlManagement {
-    async fn create_queue(&self, queue: &QueueRef, metadata: &Metadata) -> Result<(QueueRecord, bool)> {
+    async fn create_queue(
+        &self,
+        queue: &QueueRef,
+        metadata: &Metadata,
+        _pool: Option<&PoolName>,
+    ) -> Result<(QueueRecord, bool)> {
         let call = async {
             loop {
                 if self.insert(queue, metadata).await? {
-                    let record =
-                        QueueRecord { queue: queue.clone(), metadata: metadata.clone(), revision: 1 };
+                    let record = QueueRecord {
+                        queue: queue.clone(),
+                        metadata: metadata.clone(),
+                        revision: 1,
+                        placement: Placement::default(),
+                    };
                     return Ok((record, true));
                 }
                 // None where it was deleted in between: then there is room for a new one.
@@ -154,7 +164,12 @@ impl Management for SqlManagement {
         self.within(self.find(project, name)).await
     }
 
-    async fn replace_metadata(&self, seen: &QueueRecord, metadata: &Metadata) -> Result<Option<QueueRecord>> {
+    async fn replace_metadata(
+        &self,
+        seen: &QueueRecord,
+        metadata: &Metadata,
+        _placing: Option<&Placing>,
+    ) -> Result<Option<QueueRecord>> {
         let call = async {
             let done = sqlx::query(statements::REPLACE)
                 .bind(rows::encode(metadata)?)
@@ -168,6 +183,7 @@ impl Management for SqlManagement {
                 queue: seen.queue.clone(),
                 metadata: metadata.clone(),
                 revision: seen.revision + 1,
+                placement: seen.placement.clone(),
             };
             Ok((done.rows_affected() == 1).then(record))
         };

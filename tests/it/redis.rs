@@ -1,13 +1,17 @@
-//! Redis as it is reached and as it fails: servers that hang, die, come back or are replaced; connections that are
+//! Redis as a store of messages: what it keeps and how much that takes. Redis as it is reached and as it fails: servers that hang, die, come back or are replaced; connections that are
 //! slow or cut.
 
 mod cluster;
+pub(crate) mod invariants;
+mod keeping;
+mod library;
 mod outage;
 mod reach;
 mod sentinel;
 mod slow;
 mod traffic;
 mod twice;
+mod warnings;
 
 use std::time::Duration;
 

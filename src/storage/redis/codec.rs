@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::model::{Claim, ClaimId, ClientId, Cursor, Epoch, Message, MessageId, Position, QueueName};
-use crate::storage::{Error, Parcel, Result};
+use crate::storage::{Error, Landing, Ledger, Line, Parcel, Receipt, Result};
 
 /// Bytes of a message before the client.
 const HEAD: usize = 37;
@@ -71,12 +71,12 @@ struct Kept {
 }
 
 impl Kept {
-    fn decode(bytes: Bytes) -> Result<Self> {
+    fn decode(bytes: &Bytes) -> Result<Self> {
         let decode = || {
             let mut rest = &bytes[..];
-            let position = Position(i64::from_be_bytes(take(&mut rest)?));
-            let _expires: [u8; NUMBER] = take(&mut rest)?;
-            let created = Timestamp::from_micros(i64::from_be_bytes(take(&mut rest)?));
+            let position = take_position(&mut rest)?;
+            let _expires = take_time(&mut rest)?;
+            let created = take_time(&mut rest)?;
             let ttl = u64::from_be_bytes(take(&mut rest)?);
             let [flags] = take(&mut rest)?;
             let length = usize::try_from(u32::from_be_bytes(take(&mut rest)?)).ok()?;
@@ -106,8 +106,8 @@ impl State {
     fn decode(mut rest: &[u8]) -> Option<Self> {
         let [_flags] = take(&mut rest)?;
         let count = u32::from_be_bytes(take(&mut rest)?);
-        let position = Position(i64::from_be_bytes(take(&mut rest)?));
-        let _expires: [u8; NUMBER] = take(&mut rest)?;
+        let position = take_position(&mut rest)?;
+        let _expires = take_time(&mut rest)?;
         let ttl = u64::from_be_bytes(take(&mut rest)?);
         let claim = if rest.is_empty() { None } else { Some(ClaimId(uuid(rest)?)) };
         Some(Self { position, count, ttl, claim })
@@ -119,6 +119,14 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (first, others) = rest.split_first_chunk()?;
     *rest = others;
     Some(*first)
+}
+
+fn take_time(rest: &mut &[u8]) -> Option<Timestamp> {
+    take(rest).map(i64::from_be_bytes).map(Timestamp::from_micros)
+}
+
+fn take_position(rest: &mut &[u8]) -> Option<Position> {
+    take(rest).map(i64::from_be_bytes).map(Position)
 }
 
 fn uuid(bytes: &[u8]) -> Option<Uuid> {
@@ -139,7 +147,7 @@ pub(super) fn epoch(epoch: Epoch) -> String {
 pub(super) const EPOCH: (usize, usize) = (0, 15);
 
 /// Those of the time before which nothing is to be swept.
-pub(super) const SWEEP: (usize, usize) = (32, 39);
+pub(super) const SWEEP: (usize, usize) = (40, 47);
 
 /// The epoch of those digits; `None` where there is no queue.
 pub(super) fn parse_epoch(value: Value) -> Result<Option<Epoch>> {
@@ -260,12 +268,12 @@ pub(super) fn some_message(value: Value) -> Result<Option<Message>> {
 /// A message from its id, itself, and its state, due time or nothing.
 fn message(first: Value, kept: Value, state: Value) -> Result<Message> {
     let id = id(first)?;
-    let Kept { position, created, ttl, client, checksum, body } = Kept::decode(bytes(kept)?)?;
+    let Kept { position, created, ttl, client, checksum, body } = Kept::decode(&bytes(kept)?)?;
     let state = bytes(state)?;
     let (cursor, state) = match state.len() {
         0 => (Cursor::After(position), None),
         NUMBER => {
-            let due = Timestamp::from_micros(take(&mut &state[..]).map_or(0, i64::from_be_bytes));
+            let due = take_time(&mut &state[..]).unwrap_or_default();
             (Cursor::AfterDelayed(due, id), None)
         }
         _ => {
@@ -290,32 +298,74 @@ fn message(first: Value, kept: Value, state: Value) -> Result<Message> {
 pub(super) fn claim(id: ClaimId, record: Value) -> Result<Claim> {
     let record = bytes(record)?;
     let mut rest = &record[..];
-    let decoded = take(&mut rest).zip(take(&mut rest)).filter(|_| rest.is_empty());
-    let (ttl, ends) = decoded.ok_or_else(|| corrupt("claim"))?;
-    Ok(Claim { id, ttl: u64::from_be_bytes(ttl), expires: Timestamp::from_micros(i64::from_be_bytes(ends)) })
+    let decoded = take(&mut rest).zip(take_time(&mut rest)).filter(|_| rest.is_empty());
+    let (ttl, expires) = decoded.ok_or_else(|| corrupt("claim"))?;
+    Ok(Claim { id, ttl: u64::from_be_bytes(ttl), expires })
 }
 
-/// A queue's name with its length before it, as a parcel has it.
+/// A queue's name with its length before it, as a landing has it.
 pub(super) fn target(name: &QueueName) -> Vec<u8> {
     // Names have at most 64 bytes.
     let length = u8::try_from(name.as_str().len()).unwrap_or(u8::MAX);
     [&[length], name.as_str().as_bytes()].concat()
 }
 
-/// An outgoing message.
-pub(super) fn parcel(first: Value, parcel: Value) -> Result<Parcel> {
+/// A message on an outgoing list: id, ttl, end, claim count, landing, and the message.
+pub(super) fn parcel(number: Value, parcel: Value) -> Result<Parcel> {
+    let number = text(number)?.parse().map_err(|_| corrupt("number"))?;
     let parcel = bytes(parcel)?;
     let decode = || {
         let mut rest = &parcel[..];
+        let id = MessageId(Uuid::from_bytes(take(&mut rest)?));
         let ttl = u64::from_be_bytes(take(&mut rest)?);
-        let expires = Timestamp::from_micros(i64::from_be_bytes(take(&mut rest)?));
+        let expires = take_time(&mut rest)?;
         let claim_count = u32::from_be_bytes(take(&mut rest)?);
-        let [length] = take(&mut rest)?;
-        let (name, rest) = rest.split_at_checked(usize::from(length))?;
-        let target = QueueName::parse(std::str::from_utf8(name).ok()?)?;
-        Some((ttl, expires, claim_count, target, parcel.slice(parcel.len() - rest.len()..)))
+        let landing = landing(&mut rest)?;
+        Some((id, ttl, expires, claim_count, landing, parcel.slice(parcel.len() - rest.len()..)))
     };
-    let (ttl, expires, claim_count, target, kept) = decode().ok_or_else(|| corrupt("outgoing message"))?;
-    let Kept { created, client, checksum, body, .. } = Kept::decode(kept)?;
-    Ok(Parcel { id: id(first)?, target, created, ttl, expires, client, claim_count, checksum, body })
+    let (id, ttl, expires, claim_count, landing, kept) =
+        decode().ok_or_else(|| corrupt("outgoing message"))?;
+    let Kept { created, client, checksum, body, .. } = Kept::decode(&kept)?;
+    Ok(Parcel { number, id, landing, created, ttl, expires, client, claim_count, checksum, body })
+}
+
+fn landing(rest: &mut &[u8]) -> Option<Landing> {
+    let [letter] = take(rest)?;
+    match letter {
+        b'E' => {
+            let [length] = take(rest)?;
+            let (name, others) = rest.split_at_checked(usize::from(length))?;
+            *rest = others;
+            QueueName::parse(std::str::from_utf8(name).ok()?).map(Landing::End)
+        }
+        b'R' => Some(Landing::Ready(take_position(rest)?)),
+        b'D' => Some(Landing::Delayed(take_time(rest)?)),
+        b'H' => Some(Landing::Held {
+            position: take_position(rest)?,
+            claim: ClaimId(Uuid::from_bytes(take(rest)?)),
+            ttl: u64::from_be_bytes(take(rest)?),
+            ends: take_time(rest)?,
+        }),
+        _ => None,
+    }
+}
+
+/// A line as 16 bytes.
+pub(super) fn line(value: Value) -> Result<Line> {
+    uuid(&bytes(value)?).map(Line).ok_or_else(|| corrupt("line"))
+}
+
+/// The last position and the receipts of a queue.
+pub(super) fn ledger(last: Value, receipts: Value) -> Result<Ledger> {
+    let last = Position(score(&text(last)?)?);
+    let mut values = list(receipts)?.into_iter();
+    let mut received = Vec::with_capacity(values.len() / 2);
+    while let Some(first) = values.next() {
+        let receipt = bytes(values.next().ok_or_else(|| corrupt("answer that is cut off"))?)?;
+        let mut rest = &receipt[..];
+        let decoded = take(&mut rest).zip(take_time(&mut rest)).filter(|_| rest.is_empty());
+        let (number, at) = decoded.ok_or_else(|| corrupt("receipt"))?;
+        received.push(Receipt { line: line(first)?, number: i64::from_be_bytes(number), at });
+    }
+    Ok(Ledger { last, received })
 }

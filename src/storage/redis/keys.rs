@@ -26,8 +26,11 @@ pub(super) const MESSAGES: &str = ":m";
 /// Claimed messages.
 pub(super) const CLAIMED: &str = ":c";
 
-/// Outgoing messages, while there are any.
+/// Outgoing dead letters, while there are any.
 pub(super) const OUTGOING: &str = ":o";
+
+/// What is on its way to another store, while there is anything.
+pub(super) const TRANSIT: &str = ":t";
 
 /// What the keys of a queue begin with; the function library adds the suffixes.
 pub(super) fn base(queue: &QueueRef) -> String {

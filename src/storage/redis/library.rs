@@ -5,6 +5,7 @@
 //! releases side by side each call their own. A server that lacks the library answers so before it does anything: it is
 //! given it, and the call is sent again.
 
+use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
@@ -16,7 +17,7 @@ use super::connection::{CallError, Connection, Node, ServerError};
 use crate::storage::{Error, Result};
 
 /// The text, in an order in which everything is said before it is used.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     include_str!("lua/base.lua"),
     include_str!("lua/message.lua"),
     include_str!("lua/time.lua"),
@@ -26,6 +27,7 @@ const PARTS: [&str; 9] = [
     include_str!("lua/remove.lua"),
     include_str!("lua/claim.lua"),
     include_str!("lua/sweep.lua"),
+    include_str!("lua/move.lua"),
 ];
 
 /// What an operation does to the data of a queue.
@@ -70,6 +72,9 @@ operations! {
     Import "import" Adds,
     Forget "forget" Frees,
     Sweep "sweep" Frees,
+    Seal "seal" Frees,
+    Adopt "adopt" Adds,
+    SendOff "send_off" Frees,
 }
 
 impl Operation {
@@ -97,7 +102,7 @@ fn text() -> &'static Text {
     TEXT.get_or_init(|| {
         let code = PARTS.concat();
         let hash = Sha256::digest(format!("{code}{OPERATIONS:?}"));
-        let hash: String = hash[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hash[..6].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         let names: Vec<_> = OPERATIONS.iter().map(|(name, _)| format!("zaqar_{hash}_{name}")).collect();
         let mut library = format!("#!lua name=zaqar_{hash}\n{code}");
         for ((operation, effect), name) in OPERATIONS.iter().zip(&names) {
@@ -106,10 +111,12 @@ fn text() -> &'static Text {
                 Effect::Frees => "'allow-oom'",
                 Effect::Adds => "",
             };
-            library.push_str(&format!(
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                library,
                 "redis.register_function{{ function_name = '{name}', flags = {{ {flags} }}, callback = \
-                 function(keys, args) begin() return operations.{operation}(keys[1], args) end }}\n"
-            ));
+                 function(keys, args) begin() return operations.{operation}(keys[1], args) end }}"
+            );
         }
         let script = format!("{code}begin() return operations[table.remove(ARGV)](KEYS[1], ARGV)\n");
         Text { library, names, script }
@@ -194,9 +201,13 @@ impl Library {
             }
             answer => answer,
         };
-        match answer? {
-            Value::SimpleString(text) if text == "GONE" => Err(Error::Gone),
-            value => Ok(value),
+        match answer {
+            Ok(Value::SimpleString(text)) if text == "GONE" => Err(Error::Gone),
+            Ok(value) => Ok(value),
+            Err(CallError::Server(error)) if is_unreadable(&error) => {
+                Err(Error::Corrupt(format!("{} failed in Redis: {error}", operation.name())))
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -265,6 +276,12 @@ impl Library {
 /// The server lacks the library or script; nothing was done.
 fn is_missing(error: &ServerError) -> bool {
     error.code == "NOSCRIPT" || (error.code == "ERR" && error.text.starts_with("Function not found"))
+}
+
+/// The function found what it cannot work with.
+fn is_unreadable(error: &ServerError) -> bool {
+    let in_lua = ["user_function:", "user_script:"].iter().any(|place| error.text.contains(place));
+    error.code == "WRONGTYPE" || (error.code == "ERR" && in_lua)
 }
 
 /// The server has no function libraries, or we may not load one.

@@ -11,7 +11,7 @@ use super::keys;
 use super::library::Operation;
 use super::{MOST, RedisStore};
 use crate::clock::Timestamp;
-use crate::model::{ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef};
+use crate::model::{Capability, ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef};
 use crate::storage::{Deletion, ListQuery, Messages, Page, Popped, Result, Stats, Swept};
 
 /// Bytes of a stored message beside body and client, and those of its protocol.
@@ -178,6 +178,21 @@ impl Messages for RedisStore {
     async fn volume(&self) -> Result<(u64, u64)> {
         self.check_open()?;
         self.sum_sizes().await
+    }
+
+    fn capabilities(&self) -> &'static [Capability] {
+        &[Capability::Fifo, Capability::Claims, Capability::Aod, Capability::HighThroughput]
+    }
+
+    async fn identity(&self) -> Result<Uuid> {
+        self.check_open()?;
+        let mut make = redis::cmd("SET");
+        make.arg(keys::IDENTITY).arg(Uuid::new_v4().as_bytes()).arg("NX");
+        self.connection.call_confirmed(keys::IDENTITY.as_bytes(), &make).await?;
+        let mut get = redis::cmd("GET");
+        get.arg(keys::IDENTITY);
+        let identity = codec::bytes(self.connection.call(keys::IDENTITY.as_bytes(), &get).await?)?;
+        Uuid::from_slice(&identity).map_err(|_| codec::corrupt("identity"))
     }
 
     async fn ping(&self) -> Result<()> {

@@ -47,7 +47,12 @@ impl QueueRow {
         let name = QueueName::parse(&self.name)
             .ok_or_else(|| Error::Corrupt(format!("the name of queue {:?}", self.name)))?;
         let queue = QueueRef { project: project.clone(), name, epoch };
-        Ok(QueueRecord { queue, metadata, revision: self.revision })
+        Ok(QueueRecord {
+            queue,
+            metadata,
+            revision: self.revision,
+            placement: crate::storage::Placement::default(),
+        })
     }
 }
 

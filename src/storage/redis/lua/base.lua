@@ -5,16 +5,17 @@
 -- reads before it writes, for nothing is undone. Scores are never read where a message tells the same: Redis spends
 -- a microsecond on writing one down.
 --
--- :q  string  epoch (16 digits), last position, time before which no claim ends and no delay is over, time before
---             which nothing is to be swept (8 bytes each, doubles), client of the last run
--- :g  hash    y identity of the outgoing lists, g last outgoing number
+-- :q  string  epoch (16 digits); last position, and times before which no delay is over, no claim ends, nothing is to
+--             be swept (8 bytes each, doubles); client of the last run
+-- :g  hash    y identity of the outgoing lists, g the last number on them
 -- :m  hash    message id -> position (8 bytes, 0 while it is delayed) and the message as it was posted
 -- :s  hash    message id -> what changed since: see `state`
 -- :r  zset    ready messages by position         :c  zset    claimed messages by position
 -- :d  zset    delayed messages by due time       :h  zset    claimed messages by the end of their claim
 -- :x  zset    all messages by their end          :k  hash    claim id -> ttl, end, message ids
 -- :u  zset    runs of one client's messages by their first position (`runs`)
--- :o  zset    outgoing messages by number        :p  hash    outgoing message id -> parcel
+-- :o  zset    numbers of outgoing dead letters    :t  zset    numbers of what goes to another store
+-- :p  hash    number -> parcel                    :v  hash    line -> greatest number received, when
 
 local STEP, EXAMINED, CHUNK, NEVER = 500, 1000, 1000, 1 / 0
 
@@ -74,20 +75,20 @@ end
 local function enter(key, args)
   local own = call('GET', key .. ':q')
   if not own or sub(own, 1, 16) ~= args[1] then return nil end
-  local last, wake, sweep = unpack_number('>ddd', own, 17)
+  local last, due, ends, sweep = unpack_number('>dddd', own, 17)
   return {
     key = key, now = tonumber(args[2]), own = own, epoch = args[1],
-    last = last, wake = wake, sweep = sweep, client = sub(own, 41),
+    last = last, due = due, ends = ends, sweep = sweep, client = sub(own, 49),
   }
 end
 
-local function own_fields(epoch, last, wake, sweep, client)
-  return epoch .. pack('>ddd', last, wake, sweep) .. client
+local function own_fields(epoch, last, due, ends, sweep, client)
+  return epoch .. pack('>dddd', last, due, ends, sweep) .. client
 end
 
 -- Stores what changed of the queue's own fields.
 local function leave(q)
-  local own = own_fields(q.epoch, q.last, q.wake, q.sweep, q.client)
+  local own = own_fields(q.epoch, q.last, q.due, q.ends, q.sweep, q.client)
   if own ~= q.own then call('SET', q.key .. ':q', own) end
 end
 
@@ -101,10 +102,10 @@ local function sealed(q)
   return tonumber(sub(q.epoch, 1, 1), 16) >= 12
 end
 
--- Something will have to be done at `time`: to be swept, or, with `wakes`, to be moved before messages are read.
-local function note(q, time, wakes)
+-- Something will have to be done at `time`: `due` a delay is over, `ends` a claim ends, or only the sweep has work.
+local function note(q, time, what)
   if time < q.sweep then q.sweep = time end
-  if wakes and time < q.wake then q.wake = time end
+  if what and time < q[what] then q[what] = time end
 end
 
 -- The least score of an index, or NEVER.

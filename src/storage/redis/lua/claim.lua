@@ -66,7 +66,7 @@ operations.claim = function(key, args)
         hold.expired[#hold.expired + 1] = id
         hold.expired_states[#hold.expired] = was
       elseif most and claims >= most then
-        sent[#sent + 1] = { id, message, was }
+        sent[#sent + 1] = { id, message, was, 'E' .. args[9] }
       else
         local is, raised = held_state(was, message, most and claims + 1 or claims, claim, life_of)
         held[#held + 1] = id
@@ -81,8 +81,8 @@ operations.claim = function(key, args)
     found, examined, ended = found + #held, examined + #ids, #ids < count
   end
   store_hold(q, hold, claim, record)
-  dead_letters(q, sent, args[9], args[10], args[11])
-  if found > 0 then note(q, life_of.ends, true) end
+  dispatch(q, ':o', sent, args[10], args[11], true)
+  if found > 0 then note(q, life_of.ends, 'ends') end
   leave(q)
   more = more or (found < limit and not ended)
   return { more and 1 or 0, #sent, found == 0 and not more and answer(next_due(q)) or '', reply }
@@ -122,7 +122,7 @@ operations.renew = function(key, args)
     end
   end
   store_hold(q, hold, claim, args[4] .. args[5])
-  note(q, life_of.ends, true)
+  note(q, life_of.ends, 'ends')
   leave(q)
   return 1
 end

@@ -164,7 +164,7 @@ end
 operations.list = function(key, args)
   local q = enter(key, args)
   if not q then return gone() end
-  local page, more = new_page(args), settle(q, tonumber(args[6]))
+  local page, more = new_page(args), settle(q, math.floor(tonumber(args[6]) / 4))
   leave(q)
   list_placed(q, page, args[3], args[8] == '1')
   if args[9] == '1' and not more then list_delayed(q, page, args[4], args[5]) end
@@ -220,5 +220,5 @@ operations.stats = function(key, args)
   local work = { left = STEP, more = false }
   local function shown(message) return message and { message[1], message[2], '' } or {} end
   local oldest, newest = shown(end_message(q, 0, work)), shown(end_message(q, -1, work))
-  return { work.more and 1 or 0, all - claimed, claimed, oldest, newest }
+  return { work.more and 1 or 0, max(all - claimed, 0), claimed, oldest, newest }
 end

@@ -11,8 +11,8 @@ operations.sweep = function(key, args)
   local left = min(budget, STEP) - #ids
   local freed, ended = end_claims(q, left)
   local ripened = ripen(q, left - freed)
-  q.wake = next_due(q)
-  q.sweep = min(q.wake, first_score(key .. ':x'))
+  q.ends, q.due = first_score(key .. ':h'), sealed(q) and NEVER or first_score(key .. ':d')
+  q.sweep = min(q.ends, q.due, first_score(key .. ':x'))
   if q.sweep == NEVER then
     -- The queue is empty: nothing is left to leap over.
     call('DEL', key .. ':u')

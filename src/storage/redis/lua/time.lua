@@ -1,7 +1,7 @@
 -- What time does: claims end, delayed messages become ready.
 
--- The most messages of a backlog that a call moves which wants fewer.
-local SHARE = 32
+-- The least messages of a backlog that a call moves.
+local SHARE = 2
 
 -- The most runs that are remembered.
 local RUNS = 256
@@ -69,17 +69,29 @@ local function ripen(q, budget)
   return #ids
 end
 
--- Does what time asks for before messages are read or added: true where something is left that is due. All of it at
--- most STEP; of a longer backlog not much more than the `want` messages that the call is about, so that no call
--- pays for what others left.
+-- Makes the messages of ended claims ready before messages are read: how many. All of them, if they are at most STEP.
+-- Of a longer backlog only some more than the `want` messages that the call takes, so that no call pays for what others
+-- left: the sweep does the rest.
+local function settle_claims(q, want)
+  if q.ends > q.now then return 0 end
+  local left = STEP
+  if call('ZCOUNT', q.key .. ':h', '-inf', q.now) > STEP then left = min(STEP, max(SHARE, want)) end
+  local moved = end_claims(q, left)
+  q.ends = first_score(q.key .. ':h')
+  return moved
+end
+
+-- Makes delayed messages ready that are due before messages are read or added, in the same way. At most `budget`.
+local function settle_delays(q, want, budget)
+  if q.due > q.now then return end
+  if call('ZCOUNT', q.key .. ':d', '-inf', q.now) > STEP then budget = min(budget, max(SHARE, want)) end
+  ripen(q, budget)
+  q.due = sealed(q) and NEVER or first_score(q.key .. ':d')
+end
+
+-- Both: true where something is left that is due.
 local function settle(q, want)
-  if q.wake > q.now then return false end
-  local key, left = q.key, STEP
-  if call('ZCOUNT', key .. ':h', '-inf', q.now) + call('ZCOUNT', key .. ':d', '-inf', q.now) > STEP then
-    left = min(STEP, max(SHARE, want))
-  end
-  left = left - end_claims(q, left)
-  ripen(q, left)
-  q.wake = next_due(q)
-  return q.wake <= q.now
+  if q.ends > q.now and q.due > q.now then return false end
+  settle_delays(q, want, STEP - settle_claims(q, want))
+  return q.ends <= q.now or q.due <= q.now
 end

@@ -1,7 +1,8 @@
 -- Making and dropping queues; posting.
 
 -- Everything that a queue consists of.
-local SUFFIXES = { ':q', ':g', ':m', ':s', ':r', ':c', ':d', ':h', ':x', ':k', ':u', ':o', ':p' }
+local SUFFIXES = { ':q', ':g', ':m', ':s', ':r', ':c', ':d', ':h', ':x', ':k', ':u', ':o', ':t', ':p',
+  ':v' }
 
 local function drop(key)
   local keys = {}
@@ -28,7 +29,7 @@ operations.open = function(key, args)
   if epoch == args[1] then return 1 end
   if epoch and older(args[1], epoch) then return gone() end
   if epoch then drop(key) end
-  call('SET', key .. ':q', own_fields(args[1], 0, NEVER, NEVER, NOBODY))
+  call('SET', key .. ':q', own_fields(args[1], 0, NEVER, NEVER, NEVER, NOBODY))
   call('HSET', key .. ':g', 'y', args[3])
   return 1
 end
@@ -84,7 +85,7 @@ local function store(q, new, from)
     else
       push(bodies, id, placed_at(message, 0))
       push(delayed, due, id)
-      note(q, tonumber(due), true)
+      note(q, tonumber(due), 'due')
     end
   end
   many('HSET', key .. ':m', bodies)
@@ -93,20 +94,20 @@ local function store(q, new, from)
   many('ZADD', key .. ':x', ends)
 end
 
--- The same for one message on a queue where nothing is due, posted by the client of the last run: what most calls
+-- The same for one message on a queue where no delay is over, posted by the client of the last run: what most calls
 -- are. Whether it could be done.
 local function store_one(key, args)
   local own = call('GET', key .. ':q')
   if not own or sub(own, 1, 16) ~= args[1] then return false end
   local now, id, message = tonumber(args[2]), args[3], args[4]
-  local last, wake, sweep = unpack_number('>ddd', own, 17)
-  local client = sub(own, 41)
-  if wake <= now or not is_of(message, client) then return false end
+  local last, due, claims_end, sweep = unpack_number('>dddd', own, 17)
+  local client = sub(own, 49)
+  if due <= now or not is_of(message, client) then return false end
   local position, ends = max(last + 1, now), int64(message, 9)
   if call('HSETNX', key .. ':m', id, placed_at(message, position)) == 0 then return false end
   call('ZADD', key .. ':r', score(position), id)
   call('ZADD', key .. ':x', score(ends), id)
-  call('SET', key .. ':q', own_fields(args[1], position, wake, min(sweep, ends), client))
+  call('SET', key .. ':q', own_fields(args[1], position, due, claims_end, min(sweep, ends), client))
   return true
 end
 
@@ -115,7 +116,7 @@ operations.post = function(key, args)
   if #args == 5 and args[5] == '' and store_one(key, args) then return 1 end
   local q = enter(key, args)
   if not q then return gone() end
-  settle(q, 0)
+  settle_delays(q, 0, STEP)
   store(q, args, 3)
   leave(q)
   return 1

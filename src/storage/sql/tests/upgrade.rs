@@ -83,7 +83,7 @@ async fn rows_of_the_python_service_get_an_epoch_once() {
     assert!(listed.queue.epoch > first);
     assert_eq!(epoch(&store, "listed").await, listed.queue.epoch);
     insert(&mut python, "p", "created", "{}").await;
-    let (created, new) = store.create_queue(&queue("p", "created", 1), &Metadata::new()).await.unwrap();
+    let (created, new) = store.create_queue(&queue("p", "created", 1), &Metadata::new(), None).await.unwrap();
     assert!(!new && created.queue.epoch > first);
     insert(&mut python, "p", "deleted", r#"{"last": 1}"#).await;
     let deleted = store.delete_queue(&project("p"), &name("deleted")).await.unwrap().unwrap();
@@ -104,11 +104,11 @@ async fn a_change_by_the_python_service_is_not_overwritten() {
         .execute(&mut python)
         .await
         .unwrap();
-    assert_eq!(store.replace_metadata(&seen, &metadata(json!({"ours": 1}))).await.unwrap(), None);
+    assert_eq!(store.replace_metadata(&seen, &metadata(json!({"ours": 1})), None).await.unwrap(), None);
     let now = store.queue(&project("p"), &name("plain")).await.unwrap().unwrap();
     assert_eq!(now.metadata, metadata(json!({"theirs": 1})));
     assert_eq!(now.revision, seen.revision + 1);
-    let ours = store.replace_metadata(&now, &metadata(json!({"ours": 1}))).await.unwrap().unwrap();
+    let ours = store.replace_metadata(&now, &metadata(json!({"ours": 1})), None).await.unwrap().unwrap();
     assert_eq!(store.queue(&project("p"), &name("plain")).await.unwrap(), Some(ours));
 }
 
@@ -117,7 +117,7 @@ async fn the_python_service_reads_what_was_written_here() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("m.db");
     let store = open(&path).await;
-    store.create_queue(&queue("p", "q", 1), &metadata(json!({"b": 1, "a": "é"}))).await.unwrap();
+    store.create_queue(&queue("p", "q", 1), &metadata(json!({"b": 1, "a": "é"})), None).await.unwrap();
     let mut python = other_program(&path).await;
     let query = sqlx::query_as(
         r#"SELECT "Queues".metadata, typeof(metadata), version_num FROM "Queues", alembic_version"#,
