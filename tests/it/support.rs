@@ -2,7 +2,9 @@
 
 pub(crate) mod client;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod random;
+pub(crate) mod redis;
 
 use std::net::SocketAddr;
 use std::time::Duration;
