@@ -18,6 +18,8 @@ macro_rules! every_management {
     ($($test:ident),+ $(,)?) => {
         tests_of!(memory_management, crate::contract::fixture::management, $($test),+);
         tests_of!(sql_management, crate::contract::fixture::management, $($test),+);
+        tests_of!(mariadb_management, crate::contract::fixture::management, $($test),+);
+        tests_of!(postgres_management, crate::contract::fixture::management, $($test),+);
     };
 }
 

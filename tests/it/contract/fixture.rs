@@ -10,11 +10,14 @@ use zaqar::model::{
     ClaimId, ClientId, Cursor, Epoch, Message, MessageId, NewMessage, ProjectId, QueueName, QueueRef,
 };
 use zaqar::storage::memory::{MemoryManagement, MemoryStore};
-use zaqar::storage::sql::SqlManagement;
+use zaqar::storage::sql::{SqlManagement, SqlTables};
 use zaqar::storage::sqlite::{Options, SqliteStore};
 use zaqar::storage::{
     ClaimRequest, Claimed, DataStore, Deletion, ListQuery, Management, Page, Popped, Stats,
 };
+
+use crate::support::mariadb::MariaDb;
+use crate::support::postgres::Postgres;
 
 /// A store of messages under test, with the directory that it lies in.
 pub(crate) struct Store {
@@ -46,6 +49,24 @@ pub(crate) async fn sql_management() -> ManagementStore {
     let dir = tempfile::tempdir().unwrap();
     let uri = format!("sqlite:///{}", dir.path().join("zaqar.db").display());
     ManagementStore { queues: Arc::new(SqlManagement::open(&uri).await.unwrap()), _dir: Some(dir) }
+}
+
+pub(crate) async fn mariadb_management() -> ManagementStore {
+    let uri = MariaDb::shared().await.database().await;
+    ManagementStore { queues: Arc::new(upgraded(&uri).await), _dir: None }
+}
+
+pub(crate) async fn postgres_management() -> ManagementStore {
+    let uri = Postgres::shared().await.database().await;
+    ManagementStore { queues: Arc::new(upgraded(&uri).await), _dir: None }
+}
+
+/// The store on a server's database, after the upgrade that it needs.
+pub(crate) async fn upgraded(uri: &str) -> SqlManagement {
+    let tables = SqlTables::open(uri).await.unwrap();
+    tables.upgrade(SqlTables::NEWEST).await.unwrap();
+    tables.close().await;
+    SqlManagement::open(uri).await.unwrap()
 }
 
 /// What `every_management` gives its tests: the store as it is.

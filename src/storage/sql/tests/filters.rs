@@ -153,7 +153,7 @@ async fn pages_follow_a_marker_of_any_text() {
 async fn metadata_that_is_no_json_harms_its_own_queue_only() {
     let store = store_with(&[json!({"a": 1}), json!({"a": 1}), json!({"a": 1})]).await;
     sqlx::raw_sql(r#"UPDATE "Queues" SET metadata = X'7B61FF' WHERE name = 'q1'"#)
-        .execute(&store.connections.writer)
+        .execute(writer(&store))
         .await
         .unwrap();
     let broken = store.queue(&project("p"), &name("q1")).await;
