@@ -8,5 +8,6 @@ mod faults;
 mod model;
 mod property;
 mod server;
+mod sql;
 mod support;
 mod tenants;

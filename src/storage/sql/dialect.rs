@@ -11,17 +11,6 @@ pub(super) enum Dialect {
     Postgres,
 }
 
-impl Dialect {
-    /// The name by which messages call the database.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Sqlite => "SQLite",
-            Self::Mysql => "MariaDB or MySQL",
-            Self::Postgres => "PostgreSQL",
-        }
-    }
-}
-
 /// The statement with the parameters of `PostgreSQL`: `$1`, `$2` … for each `?`. No statement of the store has a
 /// question mark elsewhere.
 pub(super) fn numbered(statement: &str) -> String {

@@ -19,7 +19,7 @@ pub(super) const REFERENCE: &str = "007";
 /// What is known of a database's tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct State {
-    /// The newest of our migrations that it has had; 0: none.
+    /// The newest of our migrations that it has had; 1 is the Python service's own work; 0: none.
     pub(super) version: usize,
     /// What stands in the Python service's table of revisions; empty where there is none, or nothing in it.
     pub(super) reference: Vec<String>,
@@ -66,9 +66,16 @@ pub(super) async fn upgrade(
 /// Notes that the database has had the migrations up to that version, and applies none.
 pub(super) async fn stamp(database: &Database, version: usize) -> Result<()> {
     let mut session = database.begin().await?;
-    let number = i64::try_from(version).unwrap_or(i64::MAX);
-    session.execute(sql::SET_VERSION, values![number]).await?;
+    session.raw(&stamp_script(database.dialect(), version)).await?;
     session.commit().await
+}
+
+/// The statements of [`stamp`].
+pub(super) fn stamp_script(dialect: Dialect, version: usize) -> String {
+    let make = sql::make_versions(dialect);
+    format!(
+        "{make}DELETE FROM zaqar_schema;\nINSERT INTO zaqar_schema (version, pulse) VALUES ({version}, 0);\n"
+    )
 }
 
 /// Refuses tables of another revision than ours to complete; a database without `alembic_version` was made
@@ -79,16 +86,18 @@ fn check_reference(known: &State) -> std::result::Result<(), OpenError> {
 }
 
 async fn look(session: &mut Session) -> Result<State> {
-    let version = match has_table(session, "zaqar_schema").await? {
-        true => session.fetch_first(sql::VERSION, &[]).await?.map_or(Ok(0), |row| row.int(0))?,
-        false => 0,
+    let mut reference = Vec::new();
+    if has_table(session, "alembic_version").await? {
+        let rows = session.fetch(sql::REVISIONS, &[]).await?;
+        reference = rows.iter().map(|row| row.text(0)).collect::<Result<_>>()?;
+    }
+    let version = if has_table(session, "zaqar_schema").await? {
+        let row = session.fetch_first(sql::VERSION, &[]).await?;
+        usize::try_from(row.map_or(Ok(0), |row| row.int(0))?).unwrap_or(0)
+    } else {
+        usize::from(reference == [REFERENCE])
     };
-    let rows = match has_table(session, "alembic_version").await? {
-        true => session.fetch(sql::REVISIONS, &[]).await?,
-        false => Vec::new(),
-    };
-    let reference = rows.iter().map(|row| row.text(0)).collect::<Result<_>>()?;
-    Ok(State { version: usize::try_from(version).unwrap_or(0), reference })
+    Ok(State { version, reference })
 }
 
 async fn has_table(session: &mut Session, name: &str) -> Result<bool> {

@@ -58,7 +58,13 @@ impl SqlTables {
         schema::script(self.database.dialect(), from, target)
     }
 
-    /// Notes that the tables are of that version, and changes nothing else.
+    /// The statements of [`SqlTables::stamp`].
+    pub fn stamp_script(&self, version: usize) -> String {
+        schema::stamp_script(self.database.dialect(), version)
+    }
+
+    /// Notes that the tables are of that version (and so of the Python service's revision 007), and changes nothing
+    /// else.
     pub async fn stamp(&self, version: usize) -> Result<(), OpenError> {
         let stamped = schema::stamp(&self.database, version).await;
         stamped.map_err(|error| schema::refused(&self.database, error))

@@ -51,6 +51,12 @@ impl MariaDb {
         self.server = Some(serve(&self.directory, None).await);
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> i32 {
+        let pid = std::fs::read_to_string(self.directory.join("pid")).expect("it runs");
+        pid.trim().parse().expect("a number")
+    }
+
     /// The URL of a new empty database, as an OpenStack configuration has it.
     pub(crate) async fn database(&self) -> String {
         let name = format!("zaqar{}", self.created.fetch_add(1, Ordering::Relaxed));
@@ -110,7 +116,7 @@ async fn serve(directory: &Path, remove: Option<&Path>) -> Supervised {
     line.push(format!("--socket={}", socket(directory).display()));
     line.push(format!("--pid-file={}", directory.join("pid").display()));
     // Nothing that a test checks needs a disk: no process of these tests outlives the machine.
-    let settings = ["skip-networking", "innodb-flush-log-at-trx-commit=0", "max-connections=500"];
+    let settings = ["skip-networking", "innodb-flush-log-at-trx-commit=2", "max-connections=500"];
     let small = ["innodb-buffer-pool-size=32M", "innodb-log-file-size=8M", "performance-schema=OFF"];
     line.extend(settings.iter().chain(&small).map(|setting| format!("--{setting}")));
     if is_root() {

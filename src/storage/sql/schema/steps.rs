@@ -22,9 +22,10 @@ pub(in crate::storage::sql) fn script(dialect: Dialect, from: usize, target: usi
     let mut text = sql::prelude(dialect).to_owned();
     for migration in missing(from, target) {
         let statements = migration.text(dialect).replace("{binary}", MARIADB_BINARY);
-        text.push_str(&format!("-- Version {}: {}.\n{statements}", migration.version, migration.summary));
-        if migration.version > 1 {
-            text.push_str(&format!("UPDATE zaqar_schema SET version = {};\n", migration.version));
+        let (version, summary) = (migration.version, migration.summary);
+        text.extend(["-- Version ", &version.to_string(), ": ", summary, ".\n", &statements]);
+        if version > 1 {
+            text.extend(["UPDATE zaqar_schema SET version = ", &version.to_string(), ";\n"]);
         }
     }
     text.push_str(sql::epilogue(dialect));

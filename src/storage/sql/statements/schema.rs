@@ -48,6 +48,16 @@ pub(in crate::storage::sql) fn after_upgrade(dialect: Dialect) -> &'static [&'st
     }
 }
 
+/// The Python service's table of versions, with its newest revision alone.
+macro_rules! reference_version {
+    () => {
+        "CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY);
+DELETE FROM alembic_version;
+INSERT INTO alembic_version (version_num) VALUES ('007');
+"
+    };
+}
+
 by_dialect!(
     /// What a printed upgrade begins with.
     prelude: "BEGIN IMMEDIATE;\n",
@@ -60,4 +70,21 @@ by_dialect!(
     epilogue: "COMMIT;\n",
     "",
     "COMMIT;\n",
+);
+
+by_dialect!(
+    /// The tables of both versions, the Python service's at its newest revision.
+    make_versions: concat!(
+        "CREATE TABLE IF NOT EXISTS zaqar_schema (version INTEGER NOT NULL, pulse INTEGER NOT NULL);\n",
+        reference_version!()
+    ),
+    concat!(
+        "CREATE TABLE IF NOT EXISTS zaqar_schema (version INTEGER NOT NULL, pulse INTEGER NOT NULL,\n",
+        "    id INTEGER NOT NULL PRIMARY KEY DEFAULT 1) ENGINE = InnoDB;\n",
+        reference_version!()
+    ),
+    concat!(
+        "CREATE TABLE IF NOT EXISTS zaqar_schema (version INTEGER NOT NULL, pulse INTEGER NOT NULL);\n",
+        reference_version!()
+    ),
 );

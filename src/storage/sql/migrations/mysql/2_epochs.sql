@@ -1,6 +1,14 @@
 -- Names compare byte for byte and projects may have 256 characters; metadata beyond 64 KiB fits. The Python
--- service works on these columns as on its own.
-SET SESSION foreign_key_checks = 0;
+-- service works on these columns as on its own. The two columns of a foreign key change without it.
+SET @drop_key = (
+    SELECT CONCAT('ALTER TABLE "Catalogue" DROP FOREIGN KEY "', constraint_name, '"')
+    FROM information_schema.key_column_usage
+    WHERE table_schema = DATABASE() AND table_name = 'Catalogue' AND referenced_table_name = 'Pools' LIMIT 1
+);
+SET @drop_key = COALESCE(@drop_key, 'DO 0');
+PREPARE drop_key FROM @drop_key;
+EXECUTE drop_key;
+DEALLOCATE PREPARE drop_key;
 ALTER TABLE "Queues" ROW_FORMAT = DYNAMIC,
     MODIFY project VARCHAR(256) CHARACTER SET utf8mb4 COLLATE {binary},
     MODIFY name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE {binary},
@@ -17,7 +25,8 @@ ALTER TABLE "Catalogue" ROW_FORMAT = DYNAMIC,
     MODIFY pool VARCHAR(64) CHARACTER SET utf8mb4 COLLATE {binary},
     MODIFY project VARCHAR(256) CHARACTER SET utf8mb4 COLLATE {binary},
     MODIFY queue VARCHAR(64) CHARACTER SET utf8mb4 COLLATE {binary} NOT NULL;
-SET SESSION foreign_key_checks = 1;
+ALTER TABLE "Catalogue" ADD CONSTRAINT "Catalogue_ibfk_1"
+    FOREIGN KEY (pool) REFERENCES "Pools" (name) ON DELETE CASCADE;
 -- What this service adds. The Python service neither reads nor writes these columns: a row that it inserts has
 -- no epoch (it gets one when it is first read) and revision 1; a row whose metadata it changes has a digest that
 -- does not fit.
