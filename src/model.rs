@@ -8,6 +8,7 @@ pub mod marker;
 pub mod message;
 pub mod metadata;
 pub mod patch;
+pub mod pool;
 pub mod project;
 pub mod queue;
 
@@ -16,5 +17,6 @@ pub use limits::{Defaults, Limits};
 pub use marker::Marker;
 pub use message::{ClientId, Cursor, Message, MessageId, NewMessage, Position};
 pub use metadata::Metadata;
+pub use pool::{Capability, Flavor, Pool, PoolName};
 pub use project::ProjectId;
 pub use queue::{Epoch, QueueName, QueueRef};

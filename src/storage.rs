@@ -1,6 +1,7 @@
 //! What the service needs of a store: object-safe traits, one error, and the one match on a driver's name.
 //!
-//! * [`Management`]: queues and their metadata.
+//! * [`Management`]: queues and their metadata; [`Catalogue`]: pools, flavors, and which queue lies where. One value
+//!   implements both ([`ManagementStore`]).
 //! * [`Messages`], [`Claims`], [`Transfer`]: the data of queues. One value implements all three ([`DataStore`]);
 //!   a log store may implement the first and borrow the rest from a companion.
 //!
@@ -16,7 +17,8 @@
 //! * Work that falls due together is moved in bounded steps, at most [`STEP`] messages a call. A call that left
 //!   some says so (`more`), and the service repeats it while its page is short. Order is exact once nothing is due.
 //! * Calls that read the ready messages or add to their end (`post`, `import`) first move what is due: messages
-//!   of ended claims back to their places, then delayed ones to the end, by (due, id).
+//!   of ended claims back to their places, then delayed ones to the end, by (due, id). Data under a sealed epoch
+//!   ([`Epoch::sealed`](crate::model::Epoch::sealed)) is on its way elsewhere: no delayed message becomes due there.
 //! * An acknowledged write is as durable as the store can make it.
 //! * Cost does not grow with the depth of the queue.
 //!
@@ -28,20 +30,28 @@
 //! function. `FCALL <name> <keys of the queue> epoch now …` answers `GONE` first of all where the epoch is
 //! stale.
 
+mod catalogue;
 pub mod memory;
 pub mod sql;
 pub mod sqlite;
 pub mod timed;
+mod transfer;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
+pub use self::catalogue::{
+    Catalogue, Change, Changed, FlavorStored, Motion, MotionRecord, Placement, Placing, PoolChange,
+    PoolDeletion, PoolStored,
+};
+pub use self::transfer::{Landing, Ledger, Line, Outgoing, Parcel, Receipt, SILENT, SentOff, Transfer, Way};
 use crate::clock::Timestamp;
 use crate::model::{
-    Claim, ClaimId, ClientId, Cursor, Message, MessageId, Metadata, NewMessage, ProjectId, QueueName,
-    QueueRef,
+    Capability, Claim, ClaimId, ClientId, Cursor, Message, MessageId, Metadata, NewMessage, PoolName,
+    ProjectId, QueueName, QueueRef,
 };
 
 /// The most messages that one store call moves between indexes because their time has come.
@@ -86,6 +96,8 @@ pub struct QueueRecord {
     pub metadata: Metadata,
     /// Rises with every change of the metadata; what [`Management::replace_metadata`] compares.
     pub revision: i64,
+    /// Where its data lies.
+    pub placement: Placement,
 }
 
 /// Which queues a listing wants.
@@ -104,17 +116,29 @@ pub struct QueueFilter {
 /// Queues and their metadata. Names and projects compare byte for byte in every database.
 #[async_trait]
 pub trait Management: Send + Sync {
-    /// Creates the queue, or finds it: the record and whether it is new. Nothing of an existing one changes.
-    async fn create_queue(&self, queue: &QueueRef, metadata: &Metadata) -> Result<(QueueRecord, bool)>;
+    /// Creates the queue in that pool (`None`: in no pool, but in the store of the configuration), or finds it: the
+    /// record and whether it is new. Nothing of an existing one changes.
+    async fn create_queue(
+        &self,
+        queue: &QueueRef,
+        metadata: &Metadata,
+        pool: Option<&PoolName>,
+    ) -> Result<(QueueRecord, bool)>;
 
     /// The queue's record.
     async fn queue(&self, project: &ProjectId, name: &QueueName) -> Result<Option<QueueRecord>>;
 
     /// Replaces the metadata of a queue if its revision is still `seen.revision` and its epoch the same:
-    /// the new record, or `None` where somebody else was faster or the queue is gone.
-    async fn replace_metadata(&self, seen: &QueueRecord, metadata: &Metadata) -> Result<Option<QueueRecord>>;
+    /// the new record, or `None` where somebody else was faster or the queue is gone. In the same step the queue
+    /// gets another place, if `placing` says so and it is not on its way already (then its placement stays).
+    async fn replace_metadata(
+        &self,
+        seen: &QueueRecord,
+        metadata: &Metadata,
+        placing: Option<&Placing>,
+    ) -> Result<Option<QueueRecord>>;
 
-    /// Deletes the queue: its last record, if there was one.
+    /// Deletes the queue, its place and its motion: its last record, if there was one.
     async fn delete_queue(&self, project: &ProjectId, name: &QueueName) -> Result<Option<QueueRecord>>;
 
     /// The project's queues that fit, by name ascending.
@@ -282,6 +306,13 @@ pub trait Messages: Send + Sync {
     /// The numbers of the whole store: free and claimed messages, expired ones perhaps among them.
     async fn volume(&self) -> Result<(u64, u64)>;
 
+    /// What this store can do; the same for all stores of its driver.
+    fn capabilities(&self) -> &'static [Capability];
+
+    /// Which store this is, however it is addressed: two pools with one identity are one store (decision 15). Made
+    /// with the store and kept in it.
+    async fn identity(&self) -> Result<Uuid>;
+
     /// Answers if the store can read and write.
     async fn ping(&self) -> Result<()>;
 
@@ -363,46 +394,9 @@ pub trait Claims: Send + Sync {
     async fn release(&self, queue: &QueueRef, claim: ClaimId, now: Timestamp) -> Result<()>;
 }
 
-/// A message on its way between queues or stores.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parcel {
-    /// Its identity, kept.
-    pub id: MessageId,
-    /// The queue of the same project that it goes to.
-    pub target: QueueName,
-    /// When it was posted.
-    pub created: Timestamp,
-    /// Seconds it may live.
-    pub ttl: u64,
-    /// When it expires.
-    pub expires: Timestamp,
-    /// Who posted it.
-    pub client: ClientId,
-    /// How often it was claimed.
-    pub claim_count: u32,
-    /// MD5 of the plain body.
-    pub checksum: Option<[u8; 16]>,
-    /// The body as it was stored.
-    pub body: bytes::Bytes,
-}
-
-/// Messages handed from one queue to another, at least once and by identity, so in effect once.
-#[async_trait]
-pub trait Transfer: Send + Sync {
-    /// The oldest messages in the outgoing list of the queue, at most `limit`. Redis: `outgoing`.
-    async fn outgoing(&self, queue: &QueueRef, limit: usize) -> Result<Vec<Parcel>>;
-
-    /// Puts messages at the end of the queue, ready at once and unclaimed, their claim counts at zero. One whose
-    /// id is in the queue already is skipped, one that has expired too. Redis: `import`.
-    async fn import(&self, queue: &QueueRef, parcels: &[Parcel], now: Timestamp) -> Result<()>;
-
-    /// Takes messages off the outgoing list. Redis: `forget`.
-    async fn forget(&self, queue: &QueueRef, ids: &[MessageId]) -> Result<()>;
-
-    /// Queues with something in their outgoing lists, at most `limit`: what a mover looks at after a crash.
-    /// Redis: found by the sweep's `SCAN`.
-    async fn unfinished(&self, limit: usize) -> Result<Vec<QueueRef>>;
-}
+/// Everything that holds queues and what is known of their places.
+pub trait ManagementStore: Management + Catalogue {}
+impl<T: Management + Catalogue> ManagementStore for T {}
 
 /// Everything that holds the data of queues.
 pub trait DataStore: Messages + Claims + Transfer {}
@@ -411,8 +405,8 @@ impl<T: Messages + Claims + Transfer> DataStore for T {}
 /// The stores of a running service.
 #[derive(Clone)]
 pub struct Stores {
-    /// Queues and their metadata.
-    pub management: Arc<dyn Management>,
+    /// Queues, their metadata and their places.
+    pub management: Arc<dyn ManagementStore>,
     /// Messages, claims and what is on its way.
     pub data: Arc<dyn DataStore>,
 }

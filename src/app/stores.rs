@@ -11,7 +11,7 @@ use crate::storage::memory::{MemoryManagement, MemoryStore};
 use crate::storage::sql::SqlManagement;
 use crate::storage::sqlite::{Options, SqliteStore};
 use crate::storage::timed::Timed;
-use crate::storage::{DataStore, Management, Stores};
+use crate::storage::{DataStore, ManagementStore, Stores};
 
 /// Message stores that are built in.
 pub const DATA_DRIVERS: &[&str] = &["sqlite", "memory"];
@@ -26,7 +26,7 @@ pub(super) async fn open(config: &Config) -> anyhow::Result<Stores> {
         "memory" => Arc::new(MemoryStore::default()),
         _ => Arc::new(sqlite(config)?),
     };
-    let management: Arc<dyn Management> = match config.drivers.management_store.as_str() {
+    let management: Arc<dyn ManagementStore> = match config.drivers.management_store.as_str() {
         "memory" => Arc::new(MemoryManagement::default()),
         _ => Arc::new(management(config).await?),
     };

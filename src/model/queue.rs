@@ -45,6 +45,27 @@ impl fmt::Debug for QueueName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub i64);
 
+/// Set in the epoch of a queue's data that is being moved elsewhere.
+const SEALED: i64 = 1 << 62;
+
+impl Epoch {
+    /// This epoch as a move sets it where it takes the queue's data from: newer than any ordinary one, so that calls
+    /// with the ordinary epoch find the data gone.
+    pub fn sealed(self) -> Self {
+        Self(self.0 | SEALED)
+    }
+
+    /// The ordinary epoch of sealed data; that of other data is itself.
+    pub fn unsealed(self) -> Self {
+        Self(self.0 & !SEALED)
+    }
+
+    /// Whether a move has sealed the data.
+    pub fn is_sealed(self) -> bool {
+        self.0 > 0 && self.0 & SEALED != 0
+    }
+}
+
 /// A queue as a data call names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct QueueRef {
@@ -54,4 +75,11 @@ pub struct QueueRef {
     pub name: QueueName,
     /// The life of the queue that the caller knows of.
     pub epoch: Epoch,
+}
+
+impl QueueRef {
+    /// The queue's data where a move takes it from.
+    pub fn sealed(&self) -> Self {
+        Self { epoch: self.epoch.sealed(), ..self.clone() }
+    }
 }

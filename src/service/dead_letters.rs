@@ -12,7 +12,7 @@ use super::queues::ATTEMPTS;
 use super::{Context, Service};
 use crate::error::{Error, Result};
 use crate::model::{ClientId, Metadata, ProjectId, QueueName, QueueRef};
-use crate::storage::{self, Parcel};
+use crate::storage::{self, Landing, Line, Outgoing, Parcel, Way};
 use crate::telemetry::{self, Metric};
 
 /// The most parcels moved at a time.
@@ -60,23 +60,25 @@ impl Service {
         let failed = || Error::unavailable("Dead letters could not be moved.");
         let data = &self.inner.stores.data;
         loop {
-            let parcels = match data.outgoing(source, BATCH).await {
+            let Outgoing { line, parcels } = match data.outgoing(source, Way::DeadLetters, BATCH).await {
                 Err(storage::Error::Gone) => return Ok(()),
-                parcels => parcels.map_err(failed())?,
+                outgoing => outgoing.map_err(failed())?,
             };
             if parcels.is_empty() {
                 return Ok(());
             }
-            let ids: Vec<_> = parcels.iter().map(|parcel| parcel.id).collect();
+            let numbers: Vec<_> = parcels.iter().map(|parcel| parcel.number).collect();
             let mut targets: BTreeMap<QueueName, Vec<Parcel>> = BTreeMap::new();
             for parcel in parcels {
-                targets.entry(parcel.target.clone()).or_default().push(parcel);
+                if let Landing::End(target) = &parcel.landing {
+                    targets.entry(target.clone()).or_default().push(parcel);
+                }
             }
             for (target, parcels) in targets {
-                self.deliver(&source.project, &target, &parcels).await?;
+                self.deliver(&source.project, &target, line, &parcels).await?;
             }
-            telemetry::count(Metric::MessagesDeadLettered, &[], ids.len() as u64);
-            match data.forget(source, &ids).await {
+            telemetry::count(Metric::MessagesDeadLettered, &[], numbers.len() as u64);
+            match data.forget(source, Way::DeadLetters, &numbers).await {
                 Err(storage::Error::Gone) => return Ok(()),
                 forgotten => forgotten.map_err(failed())?,
             }
@@ -84,7 +86,13 @@ impl Service {
     }
 
     /// Puts parcels into their queue, which is created where it is missing.
-    async fn deliver(&self, project: &ProjectId, target: &QueueName, parcels: &[Parcel]) -> Result<()> {
+    async fn deliver(
+        &self,
+        project: &ProjectId,
+        target: &QueueName,
+        line: Line,
+        parcels: &[Parcel],
+    ) -> Result<()> {
         const FAILED: &str = "Dead letters could not be moved.";
         let context = Context { project: project.clone(), client: ClientId::new(""), roles: Vec::new() };
         for attempt in 0..ATTEMPTS {
@@ -96,7 +104,7 @@ impl Service {
                 self.open_again(&known, FAILED).await?;
             }
             let now = self.inner.clock.now();
-            match self.inner.stores.data.import(known.queue(), parcels, now).await {
+            match self.inner.stores.data.import(known.queue(), line, parcels, now).await {
                 Err(storage::Error::Gone) => self.inner.registry.forget(project, target),
                 imported => return imported.map_err(Error::unavailable(FAILED)),
             }

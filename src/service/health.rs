@@ -76,7 +76,7 @@ impl Service {
         let claim = ClaimId::new(now);
         let mut done = Vec::with_capacity(8);
         let create = async {
-            management.create_queue(&queue, &Metadata::new()).await?;
+            management.create_queue(&queue, &Metadata::new(), None).await?;
             data.open(&queue, now).await
         };
         done.push(("create_queue", tried(create).await));

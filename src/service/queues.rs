@@ -73,8 +73,11 @@ impl Service {
         let epoch = Epoch(now.micros());
         let queue = QueueRef { project: context.project.clone(), name: name.clone(), epoch };
         let stores = &self.inner.stores;
-        let (record, new) =
-            stores.management.create_queue(&queue, metadata).await.map_err(Error::unavailable(sentence))?;
+        let (record, new) = stores
+            .management
+            .create_queue(&queue, metadata, None)
+            .await
+            .map_err(Error::unavailable(sentence))?;
         if new {
             self.inner.registry.forget(&context.project, name);
         }
@@ -109,7 +112,7 @@ impl Service {
             let patched = crate::model::patch::apply(&seen.metadata, operations)
                 .map_err(|conflict| Error::Conflict(conflict.to_string().into()))?;
             self.check_metadata(&patched).map_err(Error::body)?;
-            let replaced = management.replace_metadata(&seen, &patched).await.map_err(failed())?;
+            let replaced = management.replace_metadata(&seen, &patched, None).await.map_err(failed())?;
             if replaced.is_some() {
                 self.inner.registry.forget(project, name);
                 return Ok(self.with_defaults(&patched));

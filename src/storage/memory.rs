@@ -4,12 +4,14 @@
 //! process, nothing is shared between processes, and nothing but its RAM bounds what a store takes in. One lock
 //! guards a store; no call holds it for longer than one queue's bounded work.
 
+mod catalogue;
 mod claims;
 mod deletion;
 mod listing;
 mod management;
 mod outgoing;
 mod queue;
+mod transfer;
 
 pub use management::MemoryManagement;
 
@@ -18,17 +20,23 @@ use std::ops::Bound;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use self::queue::QueueData;
 use super::{
-    ClaimRequest, Claimed, Claims, Deletion, Error, ListQuery, Messages, Page, Parcel, Popped, Result, Stats,
-    Swept, Transfer,
+    ClaimRequest, Claimed, Claims, Deletion, Error, Ledger, Line, ListQuery, Messages, Outgoing, Page,
+    Parcel, Popped, Result, SentOff, Stats, Swept, Transfer, Way,
 };
 use crate::clock::Timestamp;
-use crate::model::{Claim, ClaimId, Cursor, Message, MessageId, NewMessage, ProjectId, QueueName, QueueRef};
+use crate::model::{
+    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, ProjectId, QueueName, QueueRef,
+};
 
 /// The data of queues, in RAM.
-pub struct MemoryStore(Mutex<Option<Queues>>);
+pub struct MemoryStore {
+    queues: Mutex<Option<Queues>>,
+    identity: Uuid,
+}
 
 /// The queues of a store that is open, by project and name.
 type Queues = BTreeMap<Key, QueueData>;
@@ -38,13 +46,13 @@ type Key = (ProjectId, QueueName);
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
-        Self(Mutex::new(Some(Queues::new())))
+        Self { queues: Mutex::new(Some(Queues::new())), identity: Uuid::new_v4() }
     }
 
     /// What `act` makes of the queues, or [`Error::Unavailable`] once the store is closed.
     fn all<T>(&self, act: impl FnOnce(&mut Queues) -> T) -> Result<T> {
         // A panic in the middle of a change would be a bug, not a reason to stop serving other queues.
-        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         guard.as_mut().map(act).ok_or_else(closed)
     }
 
@@ -187,12 +195,20 @@ impl Messages for MemoryStore {
         })
     }
 
+    fn capabilities(&self) -> &'static [Capability] {
+        &[Capability::Fifo, Capability::Claims, Capability::Aod, Capability::HighThroughput]
+    }
+
+    async fn identity(&self) -> Result<Uuid> {
+        self.all(|_| self.identity)
+    }
+
     async fn ping(&self) -> Result<()> {
         self.all(|_| ())
     }
 
     async fn close(&self) {
-        let dropped = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let dropped = self.queues.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(dropped);
     }
 }
@@ -230,22 +246,38 @@ impl Claims for MemoryStore {
 
 #[async_trait]
 impl Transfer for MemoryStore {
-    async fn outgoing(&self, queue: &QueueRef, limit: usize) -> Result<Vec<Parcel>> {
-        self.one(queue, |data| data.outgoing.oldest(limit))
+    async fn outgoing(&self, queue: &QueueRef, way: Way, limit: usize) -> Result<Outgoing> {
+        self.one(queue, |data| data.lists.first(way, limit))
     }
 
-    async fn import(&self, queue: &QueueRef, parcels: &[Parcel], now: Timestamp) -> Result<()> {
-        self.one(queue, |data| data.import(parcels, now))
+    async fn import(&self, queue: &QueueRef, line: Line, parcels: &[Parcel], now: Timestamp) -> Result<()> {
+        self.one(queue, |data| data.import(line, parcels, now))
     }
 
-    async fn forget(&self, queue: &QueueRef, ids: &[MessageId]) -> Result<()> {
-        self.one(queue, |data| data.outgoing.forget(ids))
+    async fn forget(&self, queue: &QueueRef, way: Way, numbers: &[i64]) -> Result<()> {
+        self.one(queue, |data| data.lists.forget(way, numbers))
     }
 
     async fn unfinished(&self, limit: usize) -> Result<Vec<QueueRef>> {
         self.all(|queues| {
-            let unfinished = queues.iter().filter(|(_, data)| !data.outgoing.is_empty());
+            let unfinished = queues.iter().filter(|(_, data)| data.lists.unfinished());
             unfinished.take(limit).map(|(key, data)| named(key, data)).collect()
         })
+    }
+
+    async fn seal(&self, queue: &QueueRef, _now: Timestamp) -> Result<Ledger> {
+        self.all(|queues| {
+            let data = queues.get_mut(&key(queue)).filter(|data| data.epoch.unsealed() == queue.epoch);
+            data.map(QueueData::seal).ok_or(Error::Gone)
+        })?
+    }
+
+    async fn adopt(&self, queue: &QueueRef, ledger: &Ledger, now: Timestamp) -> Result<()> {
+        self.open(queue, now).await?;
+        self.one(queue, |data| data.adopt(ledger))
+    }
+
+    async fn send_off(&self, queue: &QueueRef, limit: usize, now: Timestamp) -> Result<SentOff> {
+        self.one(queue, |data| data.send_off(limit, now))
     }
 }

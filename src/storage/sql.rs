@@ -1,15 +1,20 @@
-//! [`Management`] on an SQL database through sqlx: `SQLite`, `MariaDB` or `MySQL`, `PostgreSQL`.
+//! [`Management`] and [`Catalogue`](super::Catalogue) on an SQL database through sqlx: `SQLite`, `MariaDB` or `MySQL`, `PostgreSQL`.
 //!
 //! The tables are those of the Python service at its revision 007 with a few columns and tables more, so that
 //! both services can use one database. Names and projects compare byte for byte. Each change is one transaction,
 //! made again where the database rolled it back for the sake of another one (`retry.rs`). The databases differ in
 //! `statements.rs` and in the files of `migrations/`; a `Session` hides their connections.
 
+mod catalogue;
+mod changes;
 mod connections;
 mod database;
 mod dialect;
 mod error;
 mod filters;
+mod flavors;
+mod places;
+mod pools;
 mod queues;
 mod retry;
 mod row;
@@ -31,9 +36,9 @@ use self::database::Database;
 pub use self::error::OpenError;
 pub use self::tables::{Current, SqlTables};
 use self::url::Location;
-use super::{Error, Management, QueueFilter, QueueRecord, Result};
+use super::{Error, Management, Placement, Placing, QueueFilter, QueueRecord, Result};
 use crate::clock::Clock;
-use crate::model::{Metadata, ProjectId, QueueName, QueueRef};
+use crate::model::{Metadata, PoolName, ProjectId, QueueName, QueueRef};
 
 /// How long calls may take.
 #[derive(Clone, Copy, Debug)]
@@ -96,13 +101,18 @@ impl SqlManagement {
 
 #[async_trait]
 impl Management for SqlManagement {
-    async fn create_queue(&self, queue: &QueueRef, metadata: &Metadata) -> Result<(QueueRecord, bool)> {
+    async fn create_queue(
+        &self,
+        queue: &QueueRef,
+        metadata: &Metadata,
+        pool: Option<&PoolName>,
+    ) -> Result<(QueueRecord, bool)> {
         let call = async || {
             loop {
-                if self.insert(queue, metadata).await? {
-                    let record =
-                        QueueRecord { queue: queue.clone(), metadata: metadata.clone(), revision: 1 };
-                    return Ok((record, true));
+                if self.insert(queue, metadata, pool).await? {
+                    let placement = Placement { pool: pool.cloned(), motion: None };
+                    let (queue, metadata) = (queue.clone(), metadata.clone());
+                    return Ok((QueueRecord { queue, metadata, revision: 1, placement }, true));
                 }
                 // None where it was deleted in between: then there is room for a new one.
                 if let Some(record) = self.find(&queue.project, &queue.name).await? {
@@ -117,8 +127,13 @@ impl Management for SqlManagement {
         self.call(|| self.find(project, name)).await
     }
 
-    async fn replace_metadata(&self, seen: &QueueRecord, metadata: &Metadata) -> Result<Option<QueueRecord>> {
-        self.call(|| self.replace(seen, metadata)).await
+    async fn replace_metadata(
+        &self,
+        seen: &QueueRecord,
+        metadata: &Metadata,
+        placing: Option<&Placing>,
+    ) -> Result<Option<QueueRecord>> {
+        self.call(|| self.replace(seen, metadata, placing)).await
     }
 
     async fn delete_queue(&self, project: &ProjectId, name: &QueueName) -> Result<Option<QueueRecord>> {

@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use super::{
-    ClaimRequest, Claimed, Claims, DataStore, Deletion, Error, ListQuery, Management, Messages, Page, Parcel,
-    Popped, QueueFilter, QueueRecord, Result, Stats, Swept, Transfer,
+    Catalogue, Change, ClaimRequest, Claimed, Claims, DataStore, Deletion, Error, FlavorStored, Ledger, Line,
+    ListQuery, Management, ManagementStore, Messages, MotionRecord, Outgoing, Page, Parcel, Placement,
+    Placing, PoolChange, PoolDeletion, PoolStored, Popped, QueueFilter, QueueRecord, Result, SentOff, Stats,
+    Swept, Transfer, Way,
 };
 use crate::clock::Timestamp;
 use crate::model::{
-    Claim, ClaimId, Cursor, Message, MessageId, Metadata, NewMessage, ProjectId, QueueName, QueueRef,
+    Capability, Claim, ClaimId, Cursor, Flavor, Message, MessageId, Metadata, NewMessage, Pool, PoolName,
+    ProjectId, QueueName, QueueRef,
 };
 use crate::telemetry::{self, Metric};
 
@@ -51,7 +55,7 @@ fn kind(error: &Error) -> &'static str {
 
 /// A trait implemented by measuring each call of the inner store.
 macro_rules! timed {
-    ($trait:ident for $store:ty $([$close:ident])? { $(fn $method:ident($($name:ident: $type:ty),*) -> $answer:ty;)* }) => {
+    ($trait:ident for $store:ty $([$close:ident $(, $constant:ident -> $answers:ty)?])? { $(fn $method:ident($($name:ident: $type:ty),*) -> $answer:ty;)* }) => {
         #[async_trait]
         impl $trait for Timed<$store> {
             $(async fn $method(&self, $($name: $type),*) -> Result<$answer> {
@@ -59,15 +63,19 @@ macro_rules! timed {
             })*
             $(async fn $close(&self) {
                 self.inner.$close().await;
-            })?
+            }
+            $(fn $constant(&self) -> $answers {
+                self.inner.$constant()
+            })?)?
         }
     };
 }
 
-timed!(Management for dyn Management [close] {
-    fn create_queue(queue: &QueueRef, metadata: &Metadata) -> (QueueRecord, bool);
+timed!(Management for dyn ManagementStore [close] {
+    fn create_queue(queue: &QueueRef, metadata: &Metadata, pool: Option<&PoolName>) -> (QueueRecord, bool);
     fn queue(project: &ProjectId, name: &QueueName) -> Option<QueueRecord>;
-    fn replace_metadata(seen: &QueueRecord, metadata: &Metadata) -> Option<QueueRecord>;
+    fn replace_metadata(seen: &QueueRecord, metadata: &Metadata, placing: Option<&Placing>)
+        -> Option<QueueRecord>;
     fn delete_queue(project: &ProjectId, name: &QueueName) -> Option<QueueRecord>;
     fn queues(project: &ProjectId, filter: &QueueFilter) -> Vec<QueueRecord>;
     fn count_queues(project: &ProjectId) -> u64;
@@ -75,7 +83,28 @@ timed!(Management for dyn Management [close] {
     fn ping() -> ();
 });
 
-timed!(Messages for dyn DataStore [close] {
+timed!(Catalogue for dyn ManagementStore {
+    fn put_pool(pool: &Pool) -> PoolStored;
+    fn change_pool(name: &PoolName, change: &PoolChange) -> PoolStored;
+    fn pool(name: &PoolName) -> Option<Pool>;
+    fn pools(after: Option<&PoolName>, limit: usize) -> Vec<Pool>;
+    fn pools_of(flavor: &str) -> Vec<Pool>;
+    fn delete_pool(name: &PoolName, protect_used: bool) -> PoolDeletion;
+    fn put_flavor(flavor: &Flavor, pools: &[PoolName]) -> FlavorStored;
+    fn flavor(project: &ProjectId, name: &str) -> Option<Flavor>;
+    fn flavors(project: &ProjectId, after: Option<&str>, limit: usize) -> Vec<Flavor>;
+    fn delete_flavor(project: &ProjectId, name: &str) -> bool;
+    fn place_queue(queue: &QueueRef, pool: &PoolName) -> Option<Placement>;
+    fn motions(after: Option<&QueueRef>, limit: usize) -> Vec<MotionRecord>;
+    fn take_motion(queue: &QueueRef, before: Timestamp, now: Timestamp) -> bool;
+    fn touch_motion(queue: &QueueRef, moved: u64, now: Timestamp) -> ();
+    fn seal_motion(queue: &QueueRef) -> bool;
+    fn end_motion(queue: &QueueRef) -> bool;
+    fn changes(after: i64) -> (Vec<Change>, i64);
+    fn forget_changes(before: Timestamp) -> ();
+});
+
+timed!(Messages for dyn DataStore [close, capabilities -> &'static [Capability]] {
     fn open(queue: &QueueRef, now: Timestamp) -> ();
     fn drop_queue(queue: &QueueRef) -> ();
     fn post(queue: &QueueRef, messages: Vec<NewMessage>, now: Timestamp) -> ();
@@ -91,6 +120,7 @@ timed!(Messages for dyn DataStore [close] {
     fn sweep(now: Timestamp, budget: usize) -> Swept;
     fn opened(after: Option<&QueueRef>, limit: usize) -> Vec<QueueRef>;
     fn volume() -> (u64, u64);
+    fn identity() -> Uuid;
     fn ping() -> ();
 });
 
@@ -102,8 +132,11 @@ timed!(Claims for dyn DataStore {
 });
 
 timed!(Transfer for dyn DataStore {
-    fn outgoing(queue: &QueueRef, limit: usize) -> Vec<Parcel>;
-    fn import(queue: &QueueRef, parcels: &[Parcel], now: Timestamp) -> ();
-    fn forget(queue: &QueueRef, ids: &[MessageId]) -> ();
+    fn outgoing(queue: &QueueRef, way: Way, limit: usize) -> Outgoing;
+    fn import(queue: &QueueRef, line: Line, parcels: &[Parcel], now: Timestamp) -> ();
+    fn forget(queue: &QueueRef, way: Way, numbers: &[i64]) -> ();
     fn unfinished(limit: usize) -> Vec<QueueRef>;
+    fn seal(queue: &QueueRef, now: Timestamp) -> Ledger;
+    fn adopt(queue: &QueueRef, ledger: &Ledger, now: Timestamp) -> ();
+    fn send_off(queue: &QueueRef, limit: usize, now: Timestamp) -> SentOff;
 });

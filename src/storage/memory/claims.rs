@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::queue::{Held, Place, QueueData};
+use super::transfer::parcel;
 use crate::clock::Timestamp;
 use crate::model::{Claim, ClaimId, Message, MessageId, Position};
-use crate::storage::{ClaimRequest, Claimed, DeadLetters, EXAMINED, Parcel, STEP};
+use crate::storage::{ClaimRequest, Claimed, DeadLetters, EXAMINED, Landing, Parcel, STEP, Way};
 
 impl QueueData {
     /// Claims the oldest ready messages and sends off those that were claimed too often.
@@ -28,7 +29,7 @@ impl QueueData {
             match self.alive(id, now).map(|entry| entry.claim_count) {
                 None => {}
                 Some(count) if request.dead_letters.as_ref().is_some_and(|dead| dead.over(count)) => {
-                    won.outgoing += usize::from(self.send_off(id, position, request, now));
+                    won.outgoing += usize::from(self.bury(id, request, now));
                 }
                 Some(count) => {
                     self.hold(request.id, (ttl, ends), (position, id));
@@ -50,7 +51,12 @@ impl QueueData {
     }
 
     /// Puts a ready message into the claim, which is made if need be.
-    fn hold(&mut self, claim: ClaimId, (ttl, ends): (u64, Timestamp), (position, id): (Position, MessageId)) {
+    pub(super) fn hold(
+        &mut self,
+        claim: ClaimId,
+        (ttl, ends): (u64, Timestamp),
+        (position, id): (Position, MessageId),
+    ) {
         self.ready.remove(&position);
         self.ending.insert((ends, claim));
         let held = self.claims.entry(claim).or_insert_with(|| Held { ttl, ends, messages: BTreeMap::new() });
@@ -74,28 +80,13 @@ impl QueueData {
     }
 
     /// Moves a message to the outgoing list.
-    fn send_off(
-        &mut self,
-        id: MessageId,
-        position: Position,
-        request: &ClaimRequest,
-        now: Timestamp,
-    ) -> bool {
+    fn bury(&mut self, id: MessageId, request: &ClaimRequest, now: Timestamp) -> bool {
         let Some((dead, entry)) = request.dead_letters.as_ref().zip(self.take(id)) else {
             return false;
         };
-        let parcel = Parcel {
-            id,
-            target: dead.target.clone(),
-            created: entry.created,
-            ttl: dead.ttl.unwrap_or(entry.ttl),
-            expires: dead.ttl.map_or(entry.expires, |ttl| now.plus_seconds(ttl)),
-            client: entry.client,
-            claim_count: entry.claim_count,
-            checksum: entry.checksum,
-            body: entry.body,
-        };
-        self.outgoing.push(position, parcel);
+        let (ttl, expires) = dead.ttl.map_or((entry.ttl, entry.expires), |ttl| (ttl, now.plus_seconds(ttl)));
+        let letter = parcel(id, Landing::End(dead.target.clone()), entry);
+        self.lists.push(Way::DeadLetters, Parcel { ttl, expires, ..letter });
         true
     }
 
@@ -114,13 +105,21 @@ impl QueueData {
         let ends = now.plus_seconds(ttl);
         self.ending.remove(&(held.ends, claim));
         self.ending.insert((ends, claim));
-        held.ttl = ttl;
-        held.ends = ends;
+        (held.ttl, held.ends) = (ttl, ends);
         let messages: Vec<MessageId> = held.messages.values().copied().collect();
         for id in messages {
             self.raise(id, ttl, grace, ends);
         }
         true
+    }
+
+    /// Lets an existing claim live as long as that, if it would end before.
+    pub(super) fn prolong_claim(&mut self, claim: ClaimId, ttl: u64, ends: Timestamp) {
+        if let Some(held) = self.claims.get_mut(&claim).filter(|held| held.ends < ends) {
+            self.ending.remove(&(held.ends, claim));
+            self.ending.insert((ends, claim));
+            (held.ttl, held.ends) = (ttl, ends);
+        }
     }
 
     /// Ends the claim; one that has ended by itself is left to [`QueueData::settle`].

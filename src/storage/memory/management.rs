@@ -1,4 +1,4 @@
-//! Queues and their metadata in RAM.
+//! Queues, their metadata and their places, in RAM.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -7,22 +7,73 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::closed;
-use crate::model::{Metadata, ProjectId, QueueName, QueueRef};
-use crate::storage::{Management, QueueFilter, QueueRecord, Result};
+use crate::clock::Timestamp;
+use crate::model::{Flavor, Metadata, Pool, PoolName, ProjectId, QueueName, QueueRef};
+use crate::storage::{Management, Motion, Placement, Placing, QueueFilter, QueueRecord, Result};
 
-/// Queues and their metadata, in RAM.
-pub struct MemoryManagement(Mutex<Option<Projects>>);
+/// Queues, their metadata and their places, in RAM.
+pub struct MemoryManagement(Mutex<Option<State>>);
+
+/// What the store knows.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) projects: Projects,
+    pub(super) pools: BTreeMap<PoolName, Pool>,
+    pub(super) flavors: BTreeMap<String, Flavor>,
+    pub(super) motions: BTreeMap<(ProjectId, QueueName), Progress>,
+}
 
 /// The queues of each project, by name.
 type Projects = BTreeMap<ProjectId, BTreeMap<String, QueueRecord>>;
 
+/// How far a motion has come; from where to where stands in the queue's record.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Progress {
+    pub(super) moved: u64,
+    /// `None` until somebody works on it.
+    pub(super) times: Option<(Timestamp, Timestamp)>,
+}
+
+impl State {
+    pub(super) fn record(&mut self, project: &ProjectId, name: &QueueName) -> Option<&mut QueueRecord> {
+        self.projects.get_mut(project)?.get_mut(name.as_str())
+    }
+
+    /// The record of that queue, if it is of that epoch.
+    pub(super) fn current(&mut self, queue: &QueueRef) -> Option<&mut QueueRecord> {
+        self.record(&queue.project, &queue.name).filter(|record| record.queue.epoch == queue.epoch)
+    }
+
+    pub(super) fn records(&self) -> impl Iterator<Item = &QueueRecord> {
+        self.projects.values().flat_map(BTreeMap::values)
+    }
+
+    pub(super) fn records_mut(&mut self) -> impl Iterator<Item = &mut QueueRecord> {
+        self.projects.values_mut().flat_map(BTreeMap::values_mut)
+    }
+
+    fn place(&mut self, queue: &QueueRef, placing: &Placing) {
+        let Some(record) = self.current(queue).filter(|record| record.placement.motion.is_none()) else {
+            return;
+        };
+        match placing {
+            Placing::At(pool) => record.placement.pool = Some(pool.clone()),
+            Placing::Move(target) => {
+                let source = record.placement.pool.clone();
+                record.placement.motion = Some(Motion { source, target: target.clone(), sealed: false });
+                self.motions.insert((queue.project.clone(), queue.name.clone()), Progress::default());
+            }
+        }
+    }
+}
+
 impl MemoryManagement {
     /// An empty store.
     pub fn new() -> Self {
-        Self(Mutex::new(Some(Projects::new())))
+        Self(Mutex::new(Some(State::default())))
     }
 
-    fn all<T>(&self, act: impl FnOnce(&mut Projects) -> T) -> Result<T> {
+    pub(super) fn all<T>(&self, act: impl FnOnce(&mut State) -> T) -> Result<T> {
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         guard.as_mut().map(act).ok_or_else(closed)
     }
@@ -36,51 +87,63 @@ impl Default for MemoryManagement {
 
 #[async_trait]
 impl Management for MemoryManagement {
-    async fn create_queue(&self, queue: &QueueRef, metadata: &Metadata) -> Result<(QueueRecord, bool)> {
-        self.all(|projects| {
-            let queues = projects.entry(queue.project.clone()).or_default();
+    async fn create_queue(
+        &self,
+        queue: &QueueRef,
+        metadata: &Metadata,
+        pool: Option<&PoolName>,
+    ) -> Result<(QueueRecord, bool)> {
+        self.all(|state| {
+            let queues = state.projects.entry(queue.project.clone()).or_default();
             let name = queue.name.as_str();
             if let Some(record) = queues.get(name) {
                 return (record.clone(), false);
             }
-            let record = QueueRecord { queue: queue.clone(), metadata: metadata.clone(), revision: 1 };
+            let placement = Placement { pool: pool.cloned(), motion: None };
+            let record =
+                QueueRecord { queue: queue.clone(), metadata: metadata.clone(), revision: 1, placement };
             queues.insert(name.to_owned(), record.clone());
             (record, true)
         })
     }
 
     async fn queue(&self, project: &ProjectId, name: &QueueName) -> Result<Option<QueueRecord>> {
-        self.all(|projects| projects.get(project)?.get(name.as_str()).cloned())
+        self.all(|state| state.record(project, name).cloned())
     }
 
-    async fn replace_metadata(&self, seen: &QueueRecord, metadata: &Metadata) -> Result<Option<QueueRecord>> {
-        self.all(|projects| {
-            let queues = projects.get_mut(&seen.queue.project)?;
-            let record = queues.get_mut(seen.queue.name.as_str())?;
-            if record.queue.epoch != seen.queue.epoch || record.revision != seen.revision {
-                return None;
-            }
+    async fn replace_metadata(
+        &self,
+        seen: &QueueRecord,
+        metadata: &Metadata,
+        placing: Option<&Placing>,
+    ) -> Result<Option<QueueRecord>> {
+        self.all(|state| {
+            let record = state.current(&seen.queue).filter(|record| record.revision == seen.revision)?;
             record.metadata.clone_from(metadata);
             record.revision += 1;
-            Some(record.clone())
+            if let Some(placing) = placing {
+                state.place(&seen.queue, placing);
+            }
+            state.current(&seen.queue).cloned()
         })
     }
 
     async fn delete_queue(&self, project: &ProjectId, name: &QueueName) -> Result<Option<QueueRecord>> {
-        self.all(|projects| {
-            let queues = projects.get_mut(project)?;
+        self.all(|state| {
+            let queues = state.projects.get_mut(project)?;
             let record = queues.remove(name.as_str());
             if queues.is_empty() {
-                projects.remove(project);
+                state.projects.remove(project);
             }
+            state.motions.remove(&(project.clone(), name.clone()));
             record
         })
     }
 
     async fn queues(&self, project: &ProjectId, filter: &QueueFilter) -> Result<Vec<QueueRecord>> {
         let after = filter.marker.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        self.all(|projects| {
-            let queues = projects.get(project).into_iter();
+        self.all(|state| {
+            let queues = state.projects.get(project).into_iter();
             let behind = queues.flat_map(|queues| queues.range::<str, _>((after, Bound::Unbounded)));
             behind
                 .map(|(_, record)| record)
@@ -92,11 +155,11 @@ impl Management for MemoryManagement {
     }
 
     async fn count_queues(&self, project: &ProjectId) -> Result<u64> {
-        self.all(|projects| projects.get(project).map_or(0, |queues| queues.len() as u64))
+        self.all(|state| state.projects.get(project).map_or(0, |queues| queues.len() as u64))
     }
 
     async fn count_all_queues(&self) -> Result<u64> {
-        self.all(|projects| projects.values().map(|queues| queues.len() as u64).sum())
+        self.all(|state| state.projects.values().map(|queues| queues.len() as u64).sum())
     }
 
     async fn ping(&self) -> Result<()> {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 
-use super::outgoing::Outgoing;
+use super::outgoing::{Lists, Received};
 use crate::clock::Timestamp;
 use crate::model::{ClaimId, ClientId, Cursor, Epoch, Message, MessageId, NewMessage, Position};
-use crate::storage::{Parcel, STEP, Stats};
+use crate::storage::{STEP, Stats};
 
 /// The data of one queue.
 ///
@@ -17,7 +17,7 @@ use crate::storage::{Parcel, STEP, Stats};
 pub(super) struct QueueData {
     pub(super) epoch: Epoch,
     /// The last position that was given away.
-    last: Position,
+    pub(super) last: Position,
     pub(super) messages: HashMap<MessageId, Entry>,
     /// All messages that have a position.
     pub(super) line: BTreeMap<Position, MessageId>,
@@ -27,7 +27,8 @@ pub(super) struct QueueData {
     expiring: BTreeSet<(Timestamp, MessageId)>,
     pub(super) claims: HashMap<ClaimId, Held>,
     pub(super) ending: BTreeSet<(Timestamp, ClaimId)>,
-    pub(super) outgoing: Outgoing,
+    pub(super) lists: Lists,
+    pub(super) received: Received,
 }
 
 /// A message in its queue.
@@ -82,7 +83,8 @@ impl QueueData {
             expiring: BTreeSet::new(),
             claims: HashMap::new(),
             ending: BTreeSet::new(),
-            outgoing: Outgoing::default(),
+            lists: Lists::new(),
+            received: Received::default(),
         }
     }
 
@@ -105,31 +107,13 @@ impl QueueData {
         }
     }
 
-    /// Puts parcels at the end, except those that are there or have expired.
-    pub(super) fn import(&mut self, parcels: &[Parcel], now: Timestamp) {
-        self.settle(now, STEP);
-        for parcel in parcels.iter().filter(|parcel| parcel.expires > now) {
-            let entry = Entry {
-                place: Place::Delayed(now),
-                created: parcel.created,
-                ttl: parcel.ttl,
-                expires: parcel.expires,
-                client: parcel.client.clone(),
-                claim_count: 0,
-                checksum: parcel.checksum,
-                body: own(&parcel.body),
-            };
-            self.insert(parcel.id, entry, None, now);
-        }
-    }
-
-    fn insert(&mut self, id: MessageId, mut entry: Entry, due: Option<Timestamp>, now: Timestamp) {
+    pub(super) fn insert(&mut self, id: MessageId, mut entry: Entry, due: Option<Timestamp>, now: Timestamp) {
         if self.alive(id, now).is_some() {
             return;
         }
         // One of this id that has expired but was not swept makes room.
         self.take(id);
-        self.expiring.insert((entry.expires, id));
+        self.note_expiry(id, &entry);
         if let Some(due) = due {
             entry.place = Place::Delayed(due);
             self.delayed.insert((due, id));
@@ -137,6 +121,10 @@ impl QueueData {
             entry.place = Place::Ready(self.append(id, now));
         }
         self.messages.insert(id, entry);
+    }
+
+    pub(super) fn note_expiry(&mut self, id: MessageId, entry: &Entry) {
+        self.expiring.insert((entry.expires, id));
     }
 
     /// Gives the message the next position.
@@ -220,7 +208,7 @@ impl QueueData {
                 done.expired += 1;
             } else if let Some(claim) = first_due(&self.ending, now) {
                 done.ended += u64::from(self.give_back_one(claim));
-            } else if let Some(id) = first_due(&self.delayed, now) {
+            } else if let Some(id) = self.first_ripe(now) {
                 self.make_ready(id, now);
             } else {
                 return done;
@@ -229,8 +217,13 @@ impl QueueData {
         }
         done.more = first_due(&self.expiring, now).is_some()
             || first_due(&self.ending, now).is_some()
-            || first_due(&self.delayed, now).is_some();
+            || self.first_ripe(now).is_some();
         done
+    }
+
+    /// The delayed message that is due first; none in data that is on its way elsewhere.
+    fn first_ripe(&self, now: Timestamp) -> Option<MessageId> {
+        first_due(&self.delayed, now).filter(|_| !self.epoch.is_sealed())
     }
 
     fn make_ready(&mut self, id: MessageId, now: Timestamp) {
@@ -286,7 +279,7 @@ impl Entry {
 }
 
 /// The body in memory of its own: as a part of a request it would keep the whole request in RAM.
-fn own(body: &Bytes) -> Bytes {
+pub(super) fn own(body: &Bytes) -> Bytes {
     Bytes::copy_from_slice(body)
 }
 

@@ -93,9 +93,6 @@ const POSTGRES_FAREWELLS: [&str; 3] = ["57P01", "57P02", "57P03"];
 /// Errors of `MariaDB` and `MySQL` about what a migration has done before: a table, column or key that exists.
 const MYSQL_THERE_ALREADY: [u16; 3] = [1050, 1060, 1061];
 
-/// The error of `MariaDB` and `MySQL` that tells of a row that exists.
-const MYSQL_DUPLICATE: u16 = 1062;
-
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match &error {
@@ -111,9 +108,15 @@ impl From<sqlx::Error> for Error {
 #[error("the connection was lost in a commit, which may or may not have been carried out")]
 pub(super) struct CommitLost(#[source] pub(super) sqlx::Error);
 
+/// Somebody else wrote the same row first; the transaction was rolled back, and the next attempt sees that row.
+#[derive(Debug, thiserror::Error)]
+#[error("somebody else wrote the same row at the same time, again and again")]
+pub(super) struct Overtaken;
+
 /// True where the database refused the call for the sake of another one, and rolled it back or never began it.
 pub(super) fn is_conflict(error: &Error) -> bool {
-    cause(error).is_some_and(|cause| told(cause, &MYSQL_CONFLICTS, &POSTGRES_CONFLICTS))
+    let overtaken = matches!(error, Error::Unavailable(cause) if cause.is::<Overtaken>());
+    overtaken || cause(error).is_some_and(|cause| told(cause, &MYSQL_CONFLICTS, &POSTGRES_CONFLICTS))
 }
 
 /// True where the connection proved to be dead. What a transaction did before is undone; that of a commit is
@@ -125,7 +128,8 @@ pub(super) fn is_lost(error: &Error) -> bool {
 
 /// True where an insert found its row there already.
 pub(super) fn is_duplicate(error: &Error) -> bool {
-    cause(error).is_some_and(|cause| told(cause, &[MYSQL_DUPLICATE], &["23505"]))
+    let Some(sqlx::Error::Database(cause)) = cause(error) else { return false };
+    cause.is_unique_violation()
 }
 
 /// True where a statement of a migration was carried out before.

@@ -3,14 +3,19 @@
 use super::filters;
 use super::rows::{self, QueueRow};
 use super::session::values;
-use super::statements::queues as sql;
+use super::statements::{places, queues as sql};
 use super::{SqlManagement, error};
-use crate::model::{Epoch, Metadata, ProjectId, QueueName, QueueRef};
-use crate::storage::{QueueFilter, QueueRecord, Result};
+use crate::model::{Epoch, Metadata, PoolName, ProjectId, QueueName, QueueRef};
+use crate::storage::{Placing, QueueFilter, QueueRecord, Result};
 
 impl SqlManagement {
-    /// Inserts the queue: whether there was none.
-    pub(super) async fn insert(&self, queue: &QueueRef, metadata: &Metadata) -> Result<bool> {
+    /// Inserts the queue, in that pool or none: whether there was none.
+    pub(super) async fn insert(
+        &self,
+        queue: &QueueRef,
+        metadata: &Metadata,
+        pool: Option<&PoolName>,
+    ) -> Result<bool> {
         let text = rows::encode(metadata)?;
         let digest = rows::digest(&text);
         let values =
@@ -20,6 +25,15 @@ impl SqlManagement {
             session.rollback().await?;
             return Ok(false);
         }
+        // The Python service may have left the place of an earlier queue of that name.
+        let left = session.placement(queue).await?;
+        if left.motion.is_some() {
+            session.execute(places::FORGET, values![queue.project.as_str(), queue.name.as_str()]).await?;
+        }
+        if left.pool.as_ref() != pool {
+            session.put_in(queue, pool).await?;
+        }
+        session.note_queue(&queue.project, &queue.name).await?;
         session.commit().await?;
         Ok(true)
     }
@@ -49,11 +63,12 @@ impl SqlManagement {
         session.commit().await
     }
 
-    /// Replaces the metadata, if the queue is as it was seen.
+    /// Replaces the metadata, and perhaps the place, if the queue is as it was seen.
     pub(super) async fn replace(
         &self,
         seen: &QueueRecord,
         metadata: &Metadata,
+        placing: Option<&Placing>,
     ) -> Result<Option<QueueRecord>> {
         let text = rows::encode(metadata)?;
         let digest = rows::digest(&text);
@@ -70,12 +85,15 @@ impl SqlManagement {
             session.rollback().await?;
             return Ok(None);
         }
+        let queue = &seen.queue;
+        if let Some(placing) = placing {
+            session.place(queue, placing).await?;
+        }
+        let placement = session.placement(queue).await?;
+        session.note_queue(&queue.project, &queue.name).await?;
         session.commit().await?;
-        Ok(Some(QueueRecord {
-            queue: seen.queue.clone(),
-            metadata: metadata.clone(),
-            revision: seen.revision + 1,
-        }))
+        let (queue, metadata) = (queue.clone(), metadata.clone());
+        Ok(Some(QueueRecord { queue, metadata, revision: seen.revision + 1, placement }))
     }
 
     /// Deletes the queue: its last record.
@@ -90,6 +108,9 @@ impl SqlManagement {
         let epoch = locked.maybe_int(0)?.map_or_else(|| Epoch(self.clock.now().micros()), Epoch);
         let row = session.fetch_first(sql::one(session.dialect()), values).await?;
         session.execute(sql::DELETE, values).await?;
+        session.execute(places::DELETE, values).await?;
+        session.execute(places::FORGET, values).await?;
+        session.note_queue(project, name).await?;
         session.commit().await?;
         row.map(|row| QueueRow::read(&row)?.into_last_record(project, epoch)).transpose()
     }

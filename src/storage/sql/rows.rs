@@ -4,8 +4,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::row::Row;
 use crate::model::json;
-use crate::model::{Epoch, Metadata, ProjectId, QueueName, QueueRef};
-use crate::storage::{Error, QueueRecord, Result};
+use crate::model::{Epoch, Metadata, PoolName, ProjectId, QueueName, QueueRef};
+use crate::storage::{Error, Motion, Placement, QueueRecord, Result};
 
 /// A row as it lies in the table.
 pub(super) struct QueueRow {
@@ -17,6 +17,8 @@ pub(super) struct QueueRow {
     pub(super) epoch: Option<i64>,
     /// Rises with every change of the metadata.
     revision: i64,
+    /// Where its data lies.
+    pub(super) placement: Placement,
 }
 
 impl QueueRow {
@@ -27,6 +29,7 @@ impl QueueRow {
             metadata: row.maybe_bytes(1)?,
             epoch: row.maybe_int(2)?,
             revision: row.int(3)?,
+            placement: placement(row)?,
         })
     }
 
@@ -52,8 +55,18 @@ impl QueueRow {
         let name = QueueName::parse(&self.name)
             .ok_or_else(|| Error::Corrupt(format!("the name of queue {:?}", self.name)))?;
         let queue = QueueRef { project: project.clone(), name, epoch };
-        Ok(QueueRecord { queue, metadata, revision: self.revision })
+        Ok(QueueRecord { queue, metadata, revision: self.revision, placement: self.placement })
     }
+}
+
+/// Where the queue of a row lies.
+fn placement(row: &Row) -> Result<Placement> {
+    let pool = |text: Option<String>| text.map(|name| PoolName::new(&name));
+    let source = pool(row.maybe_text(5)?);
+    let motion = pool(row.maybe_text(6)?).map(|target| {
+        Ok::<_, Error>(Motion { source, target, sealed: row.int(7)? != 0 })
+    });
+    Ok(Placement { pool: pool(row.maybe_text(4)?), motion: motion.transpose()? })
 }
 
 /// Metadata as the bytes of its column: JSON text, keys in their order.

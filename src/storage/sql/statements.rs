@@ -3,6 +3,9 @@
 //!
 //! A statement that differs is a function of the dialect; the others are constants.
 
+pub(super) mod changes;
+pub(super) mod places;
+pub(super) mod pools;
 pub(super) mod queues;
 pub(super) mod schema;
 

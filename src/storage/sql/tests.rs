@@ -74,8 +74,9 @@ async fn what_was_acknowledged_is_there_after_a_crash() {
     let path = directory.path().join("m.db");
     let store = open(&path).await;
     let kept = json!({"z": 1.5, "a": {"é": [null, true, "\u{0}"]}, "": -7});
-    store.create_queue(&queue("p", "gone", 4), &Metadata::new()).await.unwrap();
-    let (record, _) = store.create_queue(&queue("p", "kept", 5), &metadata(kept.clone())).await.unwrap();
+    store.create_queue(&queue("p", "gone", 4), &Metadata::new(), None).await.unwrap();
+    let (record, _) =
+        store.create_queue(&queue("p", "kept", 5), &metadata(kept.clone()), None).await.unwrap();
     store.delete_queue(&project("p"), &name("gone")).await.unwrap();
 
     // What lies on the disk now is what a process killed now would leave.
@@ -114,7 +115,7 @@ async fn of_a_hundred_creations_at_once_one_is_new() {
     for n in 0..100 {
         let store = stores[usize::from(n % 2 == 1)].clone();
         tasks.spawn(async move {
-            store.create_queue(&queue("p", "q", n), &metadata(json!({"n": n}))).await.unwrap()
+            store.create_queue(&queue("p", "q", n), &metadata(json!({"n": n})), None).await.unwrap()
         });
     }
     let created = tasks.join_all().await;
@@ -126,11 +127,13 @@ async fn of_a_hundred_creations_at_once_one_is_new() {
 #[tokio::test]
 async fn of_many_changes_at_once_one_wins_each_revision() {
     let store = std::sync::Arc::new(SqlManagement::open("sqlite://").await.unwrap());
-    let (seen, _) = store.create_queue(&queue("p", "q", 1), &Metadata::new()).await.unwrap();
+    let (seen, _) = store.create_queue(&queue("p", "q", 1), &Metadata::new(), None).await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..20 {
         let (store, seen) = (store.clone(), seen.clone());
-        tasks.spawn(async move { store.replace_metadata(&seen, &metadata(json!({"n": n}))).await.unwrap() });
+        tasks.spawn(
+            async move { store.replace_metadata(&seen, &metadata(json!({"n": n})), None).await.unwrap() },
+        );
     }
     let won: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
     assert_eq!(won.len(), 1);
@@ -141,12 +144,12 @@ async fn of_many_changes_at_once_one_wins_each_revision() {
 #[tokio::test]
 async fn a_queue_made_anew_is_not_the_one_that_was_seen() {
     let store = SqlManagement::open("sqlite:///:memory:").await.unwrap();
-    let (seen, _) = store.create_queue(&queue("p", "q", 1), &Metadata::new()).await.unwrap();
+    let (seen, _) = store.create_queue(&queue("p", "q", 1), &Metadata::new(), None).await.unwrap();
     assert_eq!(store.delete_queue(&project("p"), &name("q")).await.unwrap().as_ref(), Some(&seen));
     assert_eq!(store.delete_queue(&project("p"), &name("q")).await.unwrap(), None);
-    let (anew, new) = store.create_queue(&queue("p", "q", 2), &Metadata::new()).await.unwrap();
+    let (anew, new) = store.create_queue(&queue("p", "q", 2), &Metadata::new(), None).await.unwrap();
     assert!(new);
-    assert_eq!(store.replace_metadata(&seen, &metadata(json!({"late": true}))).await.unwrap(), None);
+    assert_eq!(store.replace_metadata(&seen, &metadata(json!({"late": true})), None).await.unwrap(), None);
     assert_eq!(store.queue(&project("p"), &name("q")).await.unwrap(), Some(anew));
 }
 
@@ -157,7 +160,8 @@ async fn projects_and_names_compare_byte_for_byte() {
     let projects = ["", "p", "P", "p ", "é", "e\u{301}", "p\0", "p%", "1", "01", long.as_str()];
     for (n, id) in (1..).zip(projects) {
         for queue_name in ["b", "B", "a", "10", "9", "_", "-", "."] {
-            let (_, new) = store.create_queue(&queue(id, queue_name, n), &Metadata::new()).await.unwrap();
+            let (_, new) =
+                store.create_queue(&queue(id, queue_name, n), &Metadata::new(), None).await.unwrap();
             assert!(new, "{id:?} {queue_name}");
         }
     }

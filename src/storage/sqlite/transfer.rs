@@ -70,7 +70,8 @@ fn parcel(db: &Db<'_>, row: &Row<'_>) -> Outcome<Parcel> {
     let content = Content::read(db, row.get(1)?)?;
     Ok(Parcel {
         id: content.id,
-        target,
+        number: 0,
+        landing: crate::storage::Landing::End(target),
         created: content.created,
         ttl: row.get::<_, i64>(3)?.cast_unsigned(),
         expires: Timestamp::from_micros(row.get(2)?),

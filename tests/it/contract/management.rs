@@ -39,7 +39,7 @@ fn all() -> QueueFilter {
 impl ManagementStore {
     async fn create(&self, project: &str, name: &str, epoch: i64, metadata: Value) -> (QueueRecord, bool) {
         let queue = queue_ref(project, name, epoch);
-        self.queues.create_queue(&queue, &object(metadata)).await.unwrap()
+        self.queues.create_queue(&queue, &object(metadata), None).await.unwrap()
     }
 
     async fn queue(&self, project: &str, queue: &str) -> Option<QueueRecord> {
@@ -71,8 +71,9 @@ async fn a_queue_is_created_once(store: &ManagementStore) {
 }
 
 async fn metadata_is_replaced_only_as_it_was_seen(store: &ManagementStore) {
-    let replace =
-        async |seen: &QueueRecord, value| store.queues.replace_metadata(seen, &object(value)).await.unwrap();
+    let replace = async |seen: &QueueRecord, value| {
+        store.queues.replace_metadata(seen, &object(value), None).await.unwrap()
+    };
     let (first, _) = store.create("p", "q", 5, json!({})).await;
     let second = replace(&first, json!({"n": 2})).await.expect("nobody was faster");
     assert_eq!(second.queue, first.queue);
@@ -303,7 +304,7 @@ async fn changes_made_at_once_are_all_kept(store: &ManagementStore) {
             for _ in 0..10 {
                 loop {
                     let next = object(json!({"n": seen.metadata["n"].as_i64().unwrap() + 1}));
-                    let replaced = queues.replace_metadata(&seen, &next).await.unwrap();
+                    let replaced = queues.replace_metadata(&seen, &next, None).await.unwrap();
                     let current = queues.queue(&seen.queue.project, &seen.queue.name).await.unwrap();
                     seen = current.expect("nobody deletes it");
                     if replaced.is_some() {
@@ -323,7 +324,7 @@ async fn one_of_many_creators_wins(store: &ManagementStore) {
         let queues = store.queues.clone();
         tasks.spawn(async move {
             let metadata = object(json!({"creator": n}));
-            queues.create_queue(&queue_ref("p", "q", n), &metadata).await.unwrap()
+            queues.create_queue(&queue_ref("p", "q", n), &metadata, None).await.unwrap()
         });
     }
     let (created, new): (Vec<_>, Vec<_>) = tasks.join_all().await.into_iter().unzip();

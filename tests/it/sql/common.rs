@@ -159,7 +159,7 @@ pub(crate) async fn create(
     epoch: i64,
     metadata: Value,
 ) -> zaqar::storage::Result<(QueueRecord, bool)> {
-    store.create_queue(&queue_ref("p", queue, epoch), &object(metadata)).await
+    store.create_queue(&queue_ref("p", queue, epoch), &object(metadata), None).await
 }
 
 /// The queue of project `p`, which is there.

@@ -96,7 +96,7 @@ async fn a_cut_connection_is_replaced_unnoticed(fresh: &Fresh) {
         cut(&mut admin).await;
         let seen = found(&store, "kept").await;
         cut(&mut admin).await;
-        let replaced = store.replace_metadata(&seen, &super::common::object(json!({"n": round}))).await;
+        let replaced = store.replace_metadata(&seen, &super::common::object(json!({"n": round})), None).await;
         assert!(replaced.unwrap().is_some());
     }
 }

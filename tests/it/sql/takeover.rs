@@ -69,7 +69,7 @@ async fn every_row_is_kept(fresh: &Fresh) {
     // Projects as long as the API takes them fit now, whatever their characters.
     let long = "é".repeat(256);
     let queue = crate::contract::fixture::queue_ref(&long, "q", 1);
-    assert!(store.create_queue(&queue, &Metadata::new()).await.unwrap().1);
+    assert!(store.create_queue(&queue, &Metadata::new(), None).await.unwrap().1);
     assert_eq!(names(&store, &long, &all()).await, ["q"]);
 }
 
@@ -123,7 +123,7 @@ async fn replace(
     seen: &zaqar::storage::QueueRecord,
     metadata: serde_json::Value,
 ) -> Option<zaqar::storage::QueueRecord> {
-    store.replace_metadata(seen, &object(metadata)).await.unwrap()
+    store.replace_metadata(seen, &object(metadata), None).await.unwrap()
 }
 
 async fn the_python_service_reads_what_was_written_here(fresh: &Fresh) {

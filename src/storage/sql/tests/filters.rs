@@ -7,7 +7,7 @@ async fn store_with(all: &[Value]) -> SqlManagement {
     let store = SqlManagement::open("sqlite://").await.unwrap();
     for (n, value) in all.iter().enumerate() {
         let target = queue("p", &format!("q{n}"), 1);
-        store.create_queue(&target, &metadata(value.clone())).await.unwrap();
+        store.create_queue(&target, &metadata(value.clone()), None).await.unwrap();
     }
     store
 }
@@ -16,7 +16,7 @@ async fn store_with(all: &[Value]) -> SqlManagement {
 async fn the_name_filter_is_a_literal_part() {
     let store = SqlManagement::open("sqlite://").await.unwrap();
     for queue_name in ["abc", "aBc", "a.c", "a_c", "xabcx", "a-c"] {
-        store.create_queue(&queue("p", queue_name, 1), &Metadata::new()).await.unwrap();
+        store.create_queue(&queue("p", queue_name, 1), &Metadata::new(), None).await.unwrap();
     }
     for (part, expected) in [
         ("abc", vec!["abc", "xabcx"]),

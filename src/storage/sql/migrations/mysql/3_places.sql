@@ -19,3 +19,4 @@ CREATE TABLE IF NOT EXISTS zaqar_moves (
     touched BIGINT NOT NULL,
     PRIMARY KEY (project, queue)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = {binary};
+-- What a pool's deletion looks for has an index already: that of the foreign key.

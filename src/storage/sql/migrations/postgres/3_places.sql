@@ -19,3 +19,5 @@ CREATE TABLE IF NOT EXISTS zaqar_moves (
     touched BIGINT NOT NULL,
     PRIMARY KEY (project, queue)
 );
+-- What a pool's deletion looks for.
+CREATE INDEX IF NOT EXISTS zaqar_catalogue_pool ON "Catalogue" (pool);
