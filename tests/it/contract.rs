@@ -39,6 +39,7 @@ macro_rules! tests_of {
 }
 
 mod bodies;
+mod catalogue;
 mod claims;
 mod concurrency;
 mod dead_letters;

@@ -83,9 +83,11 @@ async fn write(session: &mut Session, new: &Flavor) -> Result<FlavorStored> {
             let values = values![name, new.project.as_str(), capabilities.as_str()];
             let inserted = session.execute(sql::INSERT_FLAVOR, values).await;
             // Somebody else was faster; the next attempt sees whose it is.
-            inserted.map_err(|error| {
-                if is_duplicate(&error) { Error::unavailable(Overtaken) } else { error }
-            })?
+            inserted.map_err(
+                |error| {
+                    if is_duplicate(&error) { Error::unavailable(Overtaken) } else { error }
+                },
+            )?
         }
     };
     Ok(FlavorStored::Done)

@@ -1,8 +1,8 @@
 //! Which pool a queue lies in, and queues on their way to another; each function is one attempt.
 
 use super::SqlManagement;
-use super::rows::QueueRow;
 use super::row::Row;
+use super::rows::QueueRow;
 use super::session::{Session, values};
 use super::statements::{places as sql, queues};
 use crate::clock::Timestamp;
@@ -37,8 +37,7 @@ impl Session {
             Placing::At(pool) => self.put_in(queue, Some(pool)).await,
             Placing::Move(target) => {
                 let source = placement.pool.as_ref().map(PoolName::as_str);
-                let values =
-                    values![queue.project.as_str(), queue.name.as_str(), source, target.as_str()];
+                let values = values![queue.project.as_str(), queue.name.as_str(), source, target.as_str()];
                 self.execute(sql::BEGIN, values).await.map(drop)
             }
         }
@@ -78,8 +77,7 @@ impl SqlManagement {
         limit: usize,
     ) -> Result<Vec<MotionRecord>> {
         // Behind the smallest texts come all: no queue has an empty name.
-        let (project, name) =
-            after.map_or(("", ""), |queue| (queue.project.as_str(), queue.name.as_str()));
+        let (project, name) = after.map_or(("", ""), |queue| (queue.project.as_str(), queue.name.as_str()));
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut session = self.database.read().await?;
         session.fetch(sql::MOTIONS, values![project, name, limit]).await?.iter().map(motion).collect()
@@ -142,7 +140,8 @@ impl SqlManagement {
 /// The motion of a row.
 fn motion(row: &Row) -> Result<MotionRecord> {
     let name = row.text(1)?;
-    let name = QueueName::parse(&name).ok_or_else(|| Error::Corrupt(format!("the name of queue {name:?}")))?;
+    let name =
+        QueueName::parse(&name).ok_or_else(|| Error::Corrupt(format!("the name of queue {name:?}")))?;
     let source = row.maybe_text(3)?.map(|source| PoolName::new(&source));
     let target = PoolName::new(&row.text(4)?);
     Ok(MotionRecord {

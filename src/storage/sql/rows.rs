@@ -63,9 +63,8 @@ impl QueueRow {
 fn placement(row: &Row) -> Result<Placement> {
     let pool = |text: Option<String>| text.map(|name| PoolName::new(&name));
     let source = pool(row.maybe_text(5)?);
-    let motion = pool(row.maybe_text(6)?).map(|target| {
-        Ok::<_, Error>(Motion { source, target, sealed: row.int(7)? != 0 })
-    });
+    let motion = pool(row.maybe_text(6)?)
+        .map(|target| Ok::<_, Error>(Motion { source, target, sealed: row.int(7)? != 0 }));
     Ok(Placement { pool: pool(row.maybe_text(4)?), motion: motion.transpose()? })
 }
 

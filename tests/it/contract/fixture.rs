@@ -12,9 +12,7 @@ use zaqar::model::{
 use zaqar::storage::memory::{MemoryManagement, MemoryStore};
 use zaqar::storage::sql::{SqlManagement, SqlTables};
 use zaqar::storage::sqlite::{Options, SqliteStore};
-use zaqar::storage::{
-    ClaimRequest, Claimed, DataStore, Deletion, ListQuery, Management, Page, Popped, Stats,
-};
+use zaqar::storage::{ClaimRequest, Claimed, DataStore, Deletion, ListQuery, Page, Popped, Stats};
 
 use crate::support::mariadb::MariaDb;
 use crate::support::postgres::Postgres;
@@ -27,7 +25,7 @@ pub(crate) struct Store {
 
 /// A management store under test, with the directory that it lies in.
 pub(crate) struct ManagementStore {
-    pub(crate) queues: Arc<dyn Management>,
+    pub(crate) queues: Arc<dyn zaqar::storage::ManagementStore>,
     _dir: Option<TempDir>,
 }
 

@@ -60,9 +60,7 @@ macro_rules! of_queue {
 
 /// Takes the work on a motion that nobody touched since. Binds now, now, project, queue, epoch, since.
 pub(in crate::storage::sql) const TAKE: &str = concat!(
-    of_queue!(
-        "UPDATE zaqar_moves SET started = CASE WHEN started = 0 THEN ? ELSE started END, touched = ?"
-    ),
+    of_queue!("UPDATE zaqar_moves SET started = CASE WHEN started = 0 THEN ? ELSE started END, touched = ?"),
     " AND touched < ?"
 );
 

@@ -14,7 +14,10 @@ async fn a_locked_database_is_unavailable_until_it_is_unlocked() {
     let mut other = other_program(&path).await;
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let changed = metadata(json!({"changed": true}));
-    assert!(matches!(store.create_queue(&queue("p", "r", 2), &changed, None).await, Err(Error::Unavailable(_))));
+    assert!(matches!(
+        store.create_queue(&queue("p", "r", 2), &changed, None).await,
+        Err(Error::Unavailable(_))
+    ));
     assert!(matches!(store.replace_metadata(&seen, &changed, None).await, Err(Error::Unavailable(_))));
     assert!(matches!(store.delete_queue(&project("p"), &name("q")).await, Err(Error::Unavailable(_))));
     assert!(matches!(store.ping().await, Err(Error::Unavailable(_))));
@@ -57,7 +60,10 @@ async fn a_full_disk_loses_nothing_and_recovers() {
     };
     for _ in 0..3 {
         full().await;
-        assert!(matches!(store.create_queue(&queue("p", "r", 2), &big, None).await, Err(Error::Unavailable(_))));
+        assert!(matches!(
+            store.create_queue(&queue("p", "r", 2), &big, None).await,
+            Err(Error::Unavailable(_))
+        ));
         full().await;
         assert!(matches!(store.replace_metadata(&seen, &big, None).await, Err(Error::Unavailable(_))));
     }
