@@ -24,7 +24,7 @@ mod state;
 mod stores;
 
 pub use self::state::state_directory;
-pub use self::stores::{DATA_DRIVERS, MANAGEMENT_DRIVERS, shared_store};
+pub use self::stores::{DATA_DRIVERS, MANAGEMENT_DRIVERS, management_uri, shared_store};
 
 /// A service, ready to serve.
 pub struct App {

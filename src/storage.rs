@@ -33,6 +33,7 @@
 mod catalogue;
 pub mod memory;
 pub mod pooled;
+pub mod redis;
 pub mod sql;
 pub mod sqlite;
 pub mod timed;
