@@ -3,12 +3,17 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
 
 use super::state::state_directory;
 use crate::config::Config;
+use crate::config::sections::RedisMessages;
 use crate::model::Metadata;
 use crate::storage::memory::MemoryStore;
 use crate::storage::pooled::Opener;
+use crate::storage::redis::{self, RedisStore};
 use crate::storage::sqlite::{Options, SqliteStore};
 use crate::storage::timed::Timed;
 use crate::storage::{DataStore, Error, Messages as _, Result};
@@ -19,6 +24,7 @@ pub(super) fn opener(config: &Config) -> Opener {
     let places = Arc::new(Places {
         directory: config.sqlite_messages.pool_directory.clone(),
         state_path: config.default.state_path.clone(),
+        redis: config.redis_messages.clone(),
         memory: Mutex::default(),
     });
     Arc::new(move |uri, options| {
@@ -35,16 +41,21 @@ struct Places {
     /// Of SQLite files, as configured.
     directory: Option<String>,
     state_path: Option<String>,
+    redis: RedisMessages,
     /// The open stores in RAM, by name.
     memory: Mutex<HashMap<String, Arc<MemoryStore>>>,
 }
 
 impl Places {
     /// The one match on the scheme of a pool's URI.
-    async fn open(&self, uri: &str, _options: &Metadata) -> Result<Arc<dyn DataStore>> {
-        match uri.split_once("://") {
+    async fn open(&self, uri: &str, options: &Metadata) -> Result<Arc<dyn DataStore>> {
+        match uri.split_once(':') {
             Some(("memory", name)) => Ok(self.memory(name).await),
-            Some(("sqlite", name)) => Ok(self.sqlite(name).await?),
+            Some(("sqlite", name)) => self.sqlite(name).await,
+            Some(("redis" | "rediss", _)) => {
+                let store = RedisStore::open(uri, &redis_options(&self.redis, options)).await;
+                Ok(Arc::new(store.map_err(Error::unavailable)?))
+            }
             _ => Err(Error::unavailable("no store of that scheme is built in")),
         }
     }
@@ -68,7 +79,7 @@ impl Places {
     }
 
     async fn sqlite(&self, name: &str) -> Result<Arc<dyn DataStore>> {
-        let file = pool_file(name).ok_or_else(|| Error::unavailable(FORM))?;
+        let file = name.strip_prefix("//").and_then(pool_file).ok_or_else(|| Error::unavailable(FORM))?;
         let directory = match &self.directory {
             Some(directory) => PathBuf::from(directory),
             None => state_directory(self.state_path.as_deref(), |name| std::env::var(name).ok())
@@ -79,6 +90,19 @@ impl Places {
         let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path, Options::default())).await;
         let store = opened.map_err(Error::unavailable)?.map_err(Error::unavailable)?;
         Ok(Arc::new(store))
+    }
+}
+
+/// The options of a store in Redis: what a pool says, else what the configuration says. Of what a pool says, values of
+/// a wrong type count as unsaid, and unknown options are nobody's.
+pub(super) fn redis_options(section: &RedisMessages, pool: &Metadata) -> redis::Options {
+    let attempts = pool.get("max_reconnect_attempts").and_then(Value::as_u64);
+    let sleep = pool.get("reconnect_sleep").and_then(Value::as_f64).filter(|sleep| *sleep >= 0.0);
+    redis::Options {
+        max_reconnect_attempts: attempts
+            .map_or(section.max_reconnect_attempts, |attempts| u32::try_from(attempts).unwrap_or(u32::MAX)),
+        reconnect_sleep: Duration::try_from_secs_f64(sleep.unwrap_or(section.reconnect_sleep))
+            .unwrap_or(Duration::MAX),
     }
 }
 
@@ -99,6 +123,23 @@ fn pool_file(name: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn options_of_a_pool_are_its_own() {
+        let section = &Config::default().redis_messages;
+        let pool: Metadata = serde_json::from_str(
+            r#"{"max_reconnect_attempts": 3, "reconnect_sleep": 0.5, "max_retry_sleep": 1}"#,
+        )
+        .unwrap();
+        let of_pool = redis_options(section, &pool);
+        assert_eq!((of_pool.max_reconnect_attempts, of_pool.reconnect_sleep.as_millis()), (3, 500));
+        let wrong: Metadata =
+            serde_json::from_str(r#"{"max_reconnect_attempts": "3", "reconnect_sleep": -1}"#).unwrap();
+        for unsaid in [Metadata::new(), wrong] {
+            let other = redis_options(section, &unsaid);
+            assert_eq!((other.max_reconnect_attempts, other.reconnect_sleep.as_millis()), (10, 1_000));
+        }
+    }
 
     #[test]
     fn sqlite_pools_stay_in_their_directory() {
