@@ -40,7 +40,7 @@ sections! {
     wsgi: sections::Wsgi = "drivers:transport:wsgi",
     websocket: sections::Websocket = "drivers:transport:websocket",
     sqlite_messages: sections::Sqlite = "drivers:message_store:sqlite",
-    redis_messages: sections::RedisMessages = "drivers:message_store:redis",
+    redis_messages: sections::Redis = "drivers:message_store:redis",
     mongodb_messages: sections::Mongodb = "drivers:message_store:mongodb",
     swift_messages: sections::Swift = "drivers:message_store:swift",
     sqlalchemy: sections::SqlAlchemy = "drivers:management_store:sqlalchemy",

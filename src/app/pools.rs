@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::state::state_directory;
 use crate::config::Config;
-use crate::config::sections::RedisMessages;
+use crate::config::sections::Redis;
 use crate::model::Metadata;
 use crate::storage::memory::MemoryStore;
 use crate::storage::pooled::Opener;
@@ -41,7 +41,7 @@ struct Places {
     /// Of SQLite files, as configured.
     directory: Option<String>,
     state_path: Option<String>,
-    redis: RedisMessages,
+    redis: Redis,
     /// The open stores in RAM, by name.
     memory: Mutex<HashMap<String, Arc<MemoryStore>>>,
 }
@@ -95,7 +95,7 @@ impl Places {
 
 /// The options of a store in Redis: what a pool says, else what the configuration says. Of what a pool says, values of
 /// a wrong type count as unsaid, and unknown options are nobody's.
-pub(super) fn redis_options(section: &RedisMessages, pool: &Metadata) -> redis::Options {
+pub(super) fn redis_options(section: &Redis, pool: &Metadata) -> redis::Options {
     let attempts = pool.get("max_reconnect_attempts").and_then(Value::as_u64);
     let sleep = pool.get("reconnect_sleep").and_then(Value::as_f64).filter(|sleep| *sleep >= 0.0);
     redis::Options {

@@ -41,21 +41,24 @@ pub(super) async fn open(config: &Config) -> anyhow::Result<Stores> {
 }
 
 /// The message store for a second process that only sweeps it; `None` where it lives in the server alone.
-pub fn shared_store(config: &Config) -> anyhow::Result<Option<SqliteStore>> {
-    if config.drivers.message_store != "sqlite" {
-        return Ok(None);
+pub async fn shared_store(config: &Config) -> anyhow::Result<Option<Arc<dyn DataStore>>> {
+    match config.drivers.message_store.as_str() {
+        "memory" => Ok(None),
+        "redis" => Ok(Some(Arc::new(redis(config).await?))),
+        _ => {
+            let path = sqlite_path(config)?;
+            let store = SqliteStore::open_shared(&path, Options::default())
+                .with_context(|| format!("message store {}", path.display()))?;
+            Ok(Some(Arc::new(store)))
+        }
     }
-    let path = sqlite_path(config)?;
-    let store = SqliteStore::open_shared(&path, Options::default());
-    store.map(Some).with_context(|| format!("message store {}", path.display()))
 }
 
 /// The message store in Redis.
 async fn redis(config: &Config) -> anyhow::Result<RedisStore> {
-    let options = pools::redis_options(&config.redis_messages, &Metadata::new());
-    RedisStore::open(config.redis_messages.uri.expose_secret(), &options)
-        .await
-        .context("message store in Redis")
+    let section = &config.redis_messages;
+    let options = pools::redis_options(section, &Metadata::new());
+    RedisStore::open(section.uri.expose_secret(), &options).await.context("[drivers:message_store:redis] uri")
 }
 
 /// The embedded message store.

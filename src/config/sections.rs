@@ -10,7 +10,7 @@ mod transport;
 
 pub use cache::Cache;
 pub use drivers::{
-    ApiTransport, Drivers, Mongodb, PoolingCatalog, Redis, RedisMessages, SqlAlchemy, Sqlite, Storage, Swift,
+    ApiTransport, Drivers, Mongodb, PoolingCatalog, Redis, SqlAlchemy, Sqlite, Storage, Swift,
     Websocket, Wsgi,
 };
 pub use identity::{Credentials, KeystoneAuthtoken, OsloPolicy, Session, SignedUrl};
