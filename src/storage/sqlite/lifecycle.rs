@@ -1,6 +1,7 @@
 //! The beginning and the end of a queue's data.
 
 use rusqlite::params;
+use uuid::Uuid;
 
 use super::batch::Batch;
 use super::queue::Queue;
@@ -17,8 +18,8 @@ pub(super) fn open(batch: &mut Batch<'_, '_>, queue: &QueueRef) -> Outcome<()> {
         None => {}
     }
     batch.db.execute(
-        "INSERT INTO queues (project, name, epoch) VALUES (?, ?, ?)",
-        params![queue.project.as_str(), queue.name.as_str(), queue.epoch.0],
+        "INSERT INTO queues (project, name, epoch, line) VALUES (?, ?, ?, ?)",
+        params![queue.project.as_str(), queue.name.as_str(), queue.epoch.0, Uuid::new_v4().as_bytes()],
     )?;
     Ok(())
 }
