@@ -16,14 +16,15 @@ use crate::config::{ApiTransport, AuthStrategy, ClientIdUuidSafe, Config, Config
 use crate::model::limits::{Defaults, Limits};
 use crate::server::{self, ConnectionCounts, Drained, ListenerSettings, Tls};
 use crate::service::vault::Vault;
-use crate::service::{Service, Settings, Sweeper};
+use crate::service::{Feed, Pooling, Service, Settings, Sweeper};
 use crate::telemetry::{self, Metric};
 
+mod pools;
 mod state;
 mod stores;
 
 pub use self::state::state_directory;
-pub use self::stores::{DATA_DRIVERS, MANAGEMENT_DRIVERS, shared_store};
+pub use self::stores::{DATA_DRIVERS, MANAGEMENT_DRIVERS, management_uri, shared_store};
 
 /// A service, ready to serve.
 pub struct App {
@@ -40,7 +41,8 @@ impl App {
         refuse_unsafe(config)?;
         let vault = vault(config);
         let stores = stores::open(config).await?;
-        let service = Service::new(settings(config), stores, clock, vault, TaskTracker::new());
+        let (settings, opener) = (settings(config), pools::opener(config));
+        let service = Service::with_pools(settings, stores, opener, clock, vault, TaskTracker::new());
         let disable_file = config.listener.healthcheck_disable_file.as_ref().map(PathBuf::from);
         let api = Api {
             service: service.clone(),
@@ -80,6 +82,7 @@ impl App {
         let counts = self.listener.counts.clone();
         let served = server::serve(listener, router, self.listener, shutdown.clone());
         let swept = self.sweeper.run(sweeping.clone());
+        let fed = Feed::new(self.service.clone()).run(sweeping.clone());
         let stopping = async {
             stop.cancelled().await;
             self.api.readiness.stop();
@@ -92,7 +95,7 @@ impl App {
             drained
         };
         let watched = sweeping.run_until_cancelled(watch_connections(counts));
-        let (drained, (), _) = tokio::join!(drained, swept, watched);
+        let (drained, (), (), _) = tokio::join!(drained, swept, fed, watched);
         self.service.close().await;
         drained
     }
@@ -172,6 +175,10 @@ fn settings(config: &Config) -> Settings {
         free_client_ids: transport.client_id_uuid_safe == ClientIdUuidSafe::Off,
         checksums: config.default.enable_checksum,
         delete_needs_claims: transport.message_delete_with_claim_id,
+        pooling: config.default.pooling.then(|| Pooling {
+            virtual_pool: config.pooling_catalog.enable_virtual_pool,
+            protect_used: config.pooling_catalog.protect_used_pools,
+        }),
     }
 }
 

@@ -32,6 +32,8 @@
 
 mod catalogue;
 pub mod memory;
+pub mod pooled;
+pub mod redis;
 pub mod sql;
 pub mod sqlite;
 pub mod timed;

@@ -66,11 +66,15 @@ fn sqlite_path(config: &Config) -> anyhow::Result<PathBuf> {
 }
 
 async fn management(config: &Config) -> anyhow::Result<SqlManagement> {
-    let uri = match &config.sqlalchemy.uri {
+    SqlManagement::open(&management_uri(config)?).await.context("management store")
+}
+
+/// The URL of the management database: as configured, else a file in the state directory. It may hold a password.
+pub fn management_uri(config: &Config) -> anyhow::Result<String> {
+    Ok(match &config.sqlalchemy.uri {
         Some(uri) => secrecy::ExposeSecret::expose_secret(uri).to_owned(),
         None => format!("sqlite:///{}", state(config)?.join("management.db").display()),
-    };
-    SqlManagement::open(&uri).await.context("management store")
+    })
 }
 
 fn state(config: &Config) -> anyhow::Result<PathBuf> {

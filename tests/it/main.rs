@@ -7,6 +7,8 @@ mod contract;
 mod faults;
 mod model;
 mod property;
+mod redis;
 mod server;
+mod sql;
 mod support;
 mod tenants;
