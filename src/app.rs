@@ -23,6 +23,7 @@ mod pools;
 mod state;
 mod stores;
 
+pub use self::pools::shared_pools;
 pub use self::state::state_directory;
 pub use self::stores::{DATA_DRIVERS, MANAGEMENT_DRIVERS, management_uri, shared_store};
 
@@ -47,6 +48,7 @@ impl App {
         let api = Api {
             service: service.clone(),
             admin_mode: config.default.admin_mode,
+            pooling: config.default.pooling,
             cors: Arc::new(cors(config)),
             readiness: Arc::new(Readiness::new(disable_file)),
             compress: config.listener.gzip,
@@ -156,6 +158,8 @@ fn settings(config: &Config) -> Settings {
         limits: Limits {
             max_queues_per_page: transport.max_queues_per_page as usize,
             max_messages_per_page: transport.max_messages_per_page as usize,
+            max_pools_per_page: transport.max_pools_per_page as usize,
+            max_flavors_per_page: transport.max_flavors_per_page as usize,
             max_messages_per_claim_or_pop: transport.max_messages_per_claim_or_pop as usize,
             max_queue_metadata: transport.max_queue_metadata,
             max_messages_post_size: transport.max_messages_post_size,

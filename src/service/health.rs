@@ -17,7 +17,7 @@ use crate::storage::{self, ClaimRequest, DataStore, ListQuery};
 const MESSAGES: i64 = 100;
 
 /// How long a store may take to say that it is there.
-const PING: Duration = Duration::from_secs(2);
+pub(super) const PING: Duration = Duration::from_secs(2);
 
 /// What the health probe found.
 #[derive(Clone, Debug)]

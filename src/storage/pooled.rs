@@ -70,8 +70,8 @@ impl Pools {
         Self { default, management, opener, rows, reading, tried, tasks }
     }
 
-    /// The store of a pool, opened if it is not yet; of no pool, that of the configuration. A store that cannot be
-    /// opened is not tried again for a second.
+    /// The store of a pool, opened if it is not yet; of no pool, that of the configuration. [`Error::Gone`] where there
+    /// is no such pool. A store that cannot be opened is not tried again for a second.
     pub async fn store(&self, pool: Option<&PoolName>) -> Result<Arc<dyn DataStore>> {
         let Some(name) = pool else { return Ok(self.default.clone()) };
         let slot = match self.slot(name) {
@@ -175,7 +175,7 @@ impl Pools {
     /// The slot of a pool that was registered since the pools were read.
     async fn new_slot(&self, name: &PoolName) -> Result<Arc<Slot>> {
         self.refresh().await?;
-        self.slot(name).ok_or_else(|| Error::unavailable(format!("there is no pool {name}")))
+        self.slot(name).ok_or(Error::Gone)
     }
 }
 
