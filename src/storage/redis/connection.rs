@@ -68,6 +68,13 @@ impl Default for Options {
 }
 
 impl Options {
+    /// As the configuration has them: attempts, and seconds between the first two, which the Python service doubles
+    /// with each one. Here a call never waits beyond its deadline, so both are only bounds.
+    pub fn new(max_reconnect_attempts: u32, reconnect_sleep: f64) -> Self {
+        let sleep = Duration::try_from_secs_f64(reconnect_sleep).unwrap_or(LONGEST_PAUSE);
+        Self { max_reconnect_attempts, reconnect_sleep: sleep.min(LONGEST_PAUSE) }
+    }
+
     fn longest_pause(&self) -> Duration {
         self.reconnect_sleep.min(LONGEST_PAUSE)
     }
@@ -260,4 +267,22 @@ fn wait(wanted: Confirmation) -> Cmd {
     let mut wait = redis::cmd("WAIT");
     wait.arg(wanted.replicas).arg(u64::try_from(wanted.timeout.as_millis()).unwrap_or(u64::MAX));
     wait
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_stay_short_whatever_is_configured() {
+        for (seconds, pause) in
+            [(0.25, 0.25), (1.0, 1.0), (600.0, 1.0), (f64::NAN, 1.0), (-1.0, 1.0), (1e300, 1.0)]
+        {
+            let options = Options::new(10, seconds);
+            assert_eq!(options.longest_pause(), Duration::from_secs_f64(pause), "{seconds}");
+        }
+        let pauses: Vec<_> = (0..4).map(|attempts| pause(attempts).as_millis()).collect();
+        assert_eq!(pauses, [0, 5, 10, 20]);
+        assert!(pause(u32::MAX) > Duration::from_secs(60));
+    }
 }

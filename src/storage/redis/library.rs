@@ -180,7 +180,10 @@ impl Library {
                 command.arg("FCALL").arg(&text().names[operation as usize]);
             }
         }
-        command.arg(1).arg(base);
+        // Two keys, of which the first never exists: while a slot moves from one server of a Cluster to another, both
+        // so refuse the call (`TRYAGAIN`) before it does anything. With one key the new server would take a queue
+        // whose keys are still on their way for one that was never opened.
+        command.arg(2).arg(base).arg([base, super::keys::QUEUE].concat());
         Ok(Call { operation, mode, command })
     }
 

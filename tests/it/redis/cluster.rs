@@ -61,7 +61,7 @@ async fn queues_lie_on_all_masters_and_one_node_is_enough_to_find_them() {
     }
 }
 
-/// All slots of a master move to another one while queues are used: none is posted to twice or lost.
+/// Slots move from one master to another while their queues are used: callers wait, and nothing is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slots_may_move_under_load() {
     let cluster = RedisCluster::start();
@@ -71,6 +71,6 @@ async fn slots_may_move_under_load() {
     assert!(!moved.is_empty(), "no queue lay on the first master");
     traffic.more(20).await;
     let outcome = traffic.stop().await;
-    assert_eq!(outcome.lost, 0, "{outcome:?}");
+    assert_eq!((outcome.lost, outcome.failed), (0, 0), "{outcome:?}");
     assert!(outcome.longest < SERVES_AGAIN, "{outcome:?}");
 }

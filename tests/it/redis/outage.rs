@@ -17,7 +17,7 @@ use crate::support::redis::{RedisServer, Setup};
 const CALLERS: u64 = 50;
 
 /// How long a call took that must fail for want of a server.
-async fn failing(store: &zaqar::storage::redis::RedisStore, n: u64) -> Duration {
+async fn failing(store: &RedisStore, n: u64) -> Duration {
     let start = Instant::now();
     let error = post(store, &queue("q"), n).await.expect_err("no server answers");
     assert!(matches!(error, Error::Unavailable(_) | Error::Timeout(_)), "{error:?}");
@@ -144,6 +144,8 @@ impl<S: Subscriber> Layer<S> for Lines {
 #[tokio::test]
 async fn an_outage_is_two_lines_in_the_log() {
     let lines = Lines::default();
+    // While there is but one subscriber, what threads without any do not care for is taken to be of no interest here.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(lines.clone()));
     let mut server = RedisServer::start();
     let store = Arc::new(open(&server.uri()).await);

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use zaqar::model::{MessageId, QueueRef};
-use zaqar::storage::Messages as _;
 use zaqar::storage::redis::RedisStore;
+use zaqar::storage::{Error, Messages as _};
 
 use super::{NOW, id, ids, open, post};
 
@@ -142,13 +142,20 @@ impl Shared {
     async fn post_on(self: Arc<Self>, index: usize, queue: QueueRef) {
         while !self.stop.load(Ordering::Relaxed) {
             let n = self.next.fetch_add(1, Ordering::Relaxed);
-            if post(&self.store, &queue, n).await.is_ok() {
-                self.acknowledge(index, id(n));
-            } else {
-                self.failed.fetch_add(1, Ordering::Relaxed);
-                tokio::time::sleep(REST).await;
+            match post(&self.store, &queue, n).await {
+                Ok(()) => self.acknowledge(index, id(n)),
+                Err(error) => self.fail(&queue, &error).await,
             }
         }
+    }
+
+    async fn fail(&self, queue: &QueueRef, error: &Error) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        if matches!(error, Error::Gone) {
+            // As the service does; where this fails too, the next post tells.
+            let _ = self.store.open(queue, NOW).await;
+        }
+        tokio::time::sleep(REST).await;
     }
 
     fn acknowledge(&self, index: usize, id: MessageId) {

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::Cause;
 use super::link::text;
-use super::profile::{Place, Profile};
+use super::profile::{Place, Profile, is_master};
 use super::server::{Server, Unreached};
 use super::trouble::Trouble;
 use crate::storage::redis::uri::Address;
@@ -132,13 +132,14 @@ impl Sentinel {
     /// The first of the named servers that calls itself a master; else whether any is named, and why it will not do.
     async fn find(&self, deadline: Instant) -> Result<Arc<Server>, (bool, Cause)> {
         let mut failure = (false, Cause::new("no Sentinel names a master"));
-        let current = self.master.load_full();
+        let (current, role) = (self.master.load_full(), redis::cmd("ROLE"));
         for place in self.named(deadline).await {
             let server = match &current {
                 Some(current) if current.place == place => Arc::clone(current),
                 _ => Server::new(place, Arc::clone(&self.profile), Arc::clone(&self.trouble)),
             };
-            match confirm(&server, deadline).await {
+            let role = server.ask(&role, deadline).await;
+            match role.and_then(|reply| is_master(&reply)) {
                 Ok(()) => return Ok(server),
                 Err(cause) => failure = (true, cause),
             }
@@ -165,16 +166,6 @@ impl Sentinel {
         let mut places: Vec<_> = votes.into_iter().collect();
         places.sort_by_key(|(_, votes)| std::cmp::Reverse(*votes));
         places.into_iter().map(|(place, _)| place).collect()
-    }
-}
-
-/// Errs unless the server is a master; a user who may not ask has to believe it.
-async fn confirm(server: &Server, deadline: Instant) -> Result<(), Cause> {
-    match server.ask(&redis::cmd("ROLE"), deadline).await? {
-        Ok(Value::Array(role)) if role.first().and_then(text) == Some("master") => Ok(()),
-        Ok(_) => Err(Cause::new("the server is a replica")),
-        Err(error) if error.code == "NOPERM" => Ok(()),
-        Err(error) => Err(Cause::new(error)),
     }
 }
 

@@ -51,7 +51,7 @@ impl RedisCluster {
         self.masters.iter().chain(&self.replicas)
     }
 
-    /// Moves all slots of one master that hold keys to another, as `redis-cli --cluster reshard` does: which.
+    /// Moves all slots of one master that hold keys in use to another, as `redis-cli --cluster reshard` does: which.
     pub(crate) fn drain(&self, from: usize, to: usize) -> BTreeSet<u16> {
         let ask = |index: usize, words: &[&str]| self.masters[index].command(words);
         let id =
@@ -65,6 +65,10 @@ impl RedisCluster {
             let slot = slot.to_string();
             ask(to, &["CLUSTER", "SETSLOT", &slot, "IMPORTING", &ids.0]);
             ask(from, &["CLUSTER", "SETSLOT", &slot, "MIGRATING", &ids.1]);
+            // Whoever wants these keys has to be turned away before they move, or the test would show nothing.
+            let refusals = || self.masters[from].info("total_error_replies").expect("a number");
+            let before = refusals();
+            wait_until("a call in the midst of the move", || refusals() != before);
             self.migrate(&slot, from, to);
             for index in [to, from] {
                 ask(index, &["CLUSTER", "SETSLOT", &slot, "NODE", &ids.1]);

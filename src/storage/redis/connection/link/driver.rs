@@ -28,6 +28,7 @@ pub(super) struct Driver {
     /// Commands taken over, and how many bytes of them are written.
     out: Vec<u8>,
     written: usize,
+    flushed: bool,
     input: Vec<u8>,
     /// Answers in the last read.
     answered: usize,
@@ -38,7 +39,7 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(shared: Arc<Shared>, stream: Box<dyn Stream>) -> Self {
         let (out, input) = (Vec::new(), Vec::new());
-        Self { shared, stream, out, written: 0, input, answered: 0, gathered: false }
+        Self { shared, stream, out, written: 0, flushed: true, input, answered: 0, gathered: false }
     }
 
     /// Serves the callers until the connection ends.
@@ -77,7 +78,7 @@ impl Driver {
         self.gathered
     }
 
-    /// Takes the callers' commands over, if those before are written: whether there are any to write.
+    /// Takes the callers' commands over, if those before are written: whether there is anything to write or flush.
     fn take_over(&mut self, waker: &Waker) -> Result<bool, Cause> {
         let mut state = self.shared.lock();
         if let Some(cause) = &state.dead {
@@ -93,11 +94,12 @@ impl Driver {
             state.unsent = 0;
         }
         state.driver = Some(waker.clone());
-        Ok(!self.out.is_empty())
+        Ok(self.written < self.out.len() || !self.flushed)
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.out.len() {
+            self.flushed = false;
             let stream = Pin::new(&mut self.stream);
             match stream.poll_write(context, &self.out[self.written..]) {
                 Poll::Pending => return Poll::Pending,
@@ -105,7 +107,10 @@ impl Driver {
                 Poll::Ready(written) => self.written += written?,
             }
         }
-        Pin::new(&mut self.stream).poll_flush(context)
+        // An encrypted stream holds bytes back until it is flushed, which may take several attempts.
+        let flushed = Pin::new(&mut self.stream).poll_flush(context)?;
+        self.flushed = flushed.is_ready();
+        flushed.map(Ok)
     }
 
     /// Hands out every answer that has come.
