@@ -36,6 +36,8 @@ const PARTS: [&str; 10] = [
 enum Effect {
     /// Nothing.
     Reads,
+    /// Nothing but what time asks for: nobody relies on it, so that it is not confirmed by replicas.
+    Tidies,
     /// Writes that a full server must take, or it could never be emptied.
     Frees,
     /// Adds messages: refused by a full server.
@@ -57,14 +59,14 @@ operations! {
     Open "open" Adds,
     Drop "drop" Frees,
     Post "post" Adds,
-    List "list" Frees,
-    Locate "locate" Frees,
+    List "list" Tidies,
+    Locate "locate" Tidies,
     Get "get" Reads,
     Delete "delete" Frees,
     DeleteMany "delete_many" Frees,
     Pop "pop" Frees,
     Purge "purge" Frees,
-    Stats "stats" Frees,
+    Stats "stats" Tidies,
     Claim "claim" Frees,
     Claimed "claimed" Reads,
     Renew "renew" Frees,
@@ -72,7 +74,7 @@ operations! {
     Outgoing "outgoing" Reads,
     Import "import" Adds,
     Forget "forget" Frees,
-    Sweep "sweep" Frees,
+    Sweep "sweep" Tidies,
     Seal "seal" Frees,
     Adopt "adopt" Adds,
     SendOff "send_off" Frees,
@@ -109,7 +111,7 @@ fn text() -> &'static Text {
         for ((operation, effect), name) in OPERATIONS.iter().zip(&names) {
             let flags = match effect {
                 Effect::Reads => "'no-writes'",
-                Effect::Frees => "'allow-oom'",
+                Effect::Tidies | Effect::Frees => "'allow-oom'",
                 Effect::Adds => "",
             };
             // Writing to a string cannot fail.
@@ -233,7 +235,7 @@ impl Library {
         command: &Cmd,
     ) -> std::result::Result<Value, CallError> {
         match operation.effect() {
-            Effect::Reads => self.connection.call(base.as_bytes(), command).await,
+            Effect::Reads | Effect::Tidies => self.connection.call(base.as_bytes(), command).await,
             Effect::Frees | Effect::Adds => self.connection.call_confirmed(base.as_bytes(), command).await,
         }
     }
