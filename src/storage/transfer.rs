@@ -46,8 +46,7 @@ pub enum Landing {
 /// A message on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parcel {
-    /// Its number on its line: positive, rising in the order in which messages were sent off. A store that may lose
-    /// its last writes in a failover numbers by time, so that no number is given to two messages.
+    /// Its number on its line: 1 and up, rising in the order in which messages were sent off.
     pub number: i64,
     /// Its identity, kept.
     pub id: MessageId,

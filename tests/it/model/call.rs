@@ -256,8 +256,7 @@ impl Call<'_> {
 
     /// A parcel without the positions, which differ between stores.
     fn show_parcel(self, parcel: &Parcel) -> String {
-        // Each store numbers as it likes; the order is that of the list.
-        let Parcel { number: _, id, landing, created, ttl, expires, client, .. } = parcel;
+        let Parcel { number: place, id, landing, created, ttl, expires, client, .. } = parcel;
         let Parcel { claim_count, checksum, body, .. } = parcel;
         let landing = match landing {
             Landing::Ready(_) => "ready".to_owned(),
@@ -266,7 +265,7 @@ impl Call<'_> {
         };
         let life = format!("{created:?} {ttl} {expires:?}");
         let rest = format!("{client:?} {claim_count} {checksum:?} {body:?}");
-        format!("{} {landing} {life} {rest}", number(*id))
+        format!("{place} {} {landing} {life} {rest}", number(*id))
     }
 
     /// Where a message stands, as far as all stores agree: one whose time has come may not have been moved yet.
