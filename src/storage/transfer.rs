@@ -46,7 +46,8 @@ pub enum Landing {
 /// A message on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parcel {
-    /// Its number on its line: 1 and up, rising in the order in which messages were sent off.
+    /// Its number on its line: above 0, rising in the order in which messages were sent off, never given twice. A store
+    /// that may lose its tail at a failover counts by the time, as for positions (decision 2).
     pub number: i64,
     /// Its identity, kept.
     pub id: MessageId,
