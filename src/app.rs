@@ -16,14 +16,14 @@ use crate::config::{ApiTransport, AuthStrategy, ClientIdUuidSafe, Config, Config
 use crate::model::limits::{Defaults, Limits};
 use crate::server::{self, ConnectionCounts, Drained, ListenerSettings, Tls};
 use crate::service::vault::Vault;
-use crate::service::{Service, Settings, Sweeper};
+use crate::service::{Feed, Service, Settings, Sweeper};
 use crate::telemetry::{self, Metric};
 
 mod state;
 mod stores;
 
 pub use self::state::state_directory;
-pub use self::stores::{DATA_DRIVERS, MANAGEMENT_DRIVERS, shared_store};
+pub use self::stores::{DATA_DRIVERS, MANAGEMENT_DRIVERS, management_uri, shared_store};
 
 /// A service, ready to serve.
 pub struct App {
@@ -80,6 +80,7 @@ impl App {
         let counts = self.listener.counts.clone();
         let served = server::serve(listener, router, self.listener, shutdown.clone());
         let swept = self.sweeper.run(sweeping.clone());
+        let fed = Feed::new(self.service.clone()).run(sweeping.clone());
         let stopping = async {
             stop.cancelled().await;
             self.api.readiness.stop();
@@ -92,7 +93,7 @@ impl App {
             drained
         };
         let watched = sweeping.run_until_cancelled(watch_connections(counts));
-        let (drained, (), _) = tokio::join!(drained, swept, watched);
+        let (drained, (), (), _) = tokio::join!(drained, swept, fed, watched);
         self.service.close().await;
         drained
     }

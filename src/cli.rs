@@ -5,6 +5,7 @@
 
 mod common;
 mod config;
+mod db;
 mod gc;
 mod server;
 
@@ -28,12 +29,18 @@ enum Verb {
     Server(server::Arguments),
     /// Free the space of expired messages and claims, once, also beside a running server.
     Gc(gc::Arguments),
+    /// Look at the tables of the management database, and upgrade them.
+    Db(db::Arguments),
     /// Print a sample of the configuration file, every option with its help.
     Config(config::Arguments),
 }
 
 /// Names under which the binary is a tool of its own, and the verb that each means.
-const TOOLS: &[(&str, &str)] = &[("zaqar-server", "server"), ("zaqar-gc", "gc")];
+const TOOLS: &[(&str, &[&str])] = &[
+    ("zaqar-server", &["server"]),
+    ("zaqar-gc", &["gc"]),
+    ("zaqar-sql-db-manage", &["db", "--as-reference"]),
+];
 
 /// Runs the command of these arguments (the program's name first) to its end.
 ///
@@ -43,7 +50,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let name = arguments.first().map(Path::new).and_then(Path::file_stem);
     let name = name.and_then(|name| name.to_str()).unwrap_or("zaqar").to_owned();
     if let Some((_, verb)) = TOOLS.iter().find(|(tool, _)| *tool == name) {
-        arguments.insert(1, verb.into());
+        arguments.splice(1..1, verb.iter().map(OsString::from));
     } else if name.starts_with("zaqar-") {
         let known: Vec<_> = TOOLS.iter().map(|(tool, _)| *tool).collect();
         return failed(&anyhow::anyhow!("{name} is no tool of this binary; it has {}", known.join(", ")));
@@ -58,6 +65,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.verb {
         Verb::Server(arguments) => server::run(&arguments),
         Verb::Gc(arguments) => gc::run(&arguments),
+        Verb::Db(arguments) => db::run(&arguments),
         Verb::Config(arguments) => config::run(&arguments),
     };
     done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)

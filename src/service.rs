@@ -7,6 +7,7 @@ mod attributes;
 mod claims;
 mod context;
 mod dead_letters;
+mod feed;
 mod health;
 mod messages;
 mod purge;
@@ -22,6 +23,7 @@ use tokio_util::task::TaskTracker;
 pub use self::claims::ClaimAnswer;
 pub use self::context::Context;
 use self::dead_letters::MoveLocks;
+pub use self::feed::Feed;
 pub use self::health::{HealthReport, Probe};
 pub use self::messages::{ListRequest, Listing, MessageView, PostTerms, Removal};
 pub use self::queues::{QueueListRequest, QueueListing};
@@ -83,6 +85,9 @@ impl Service {
     pub fn clock(&self) -> &Clock {
         &self.inner.clock
     }
+
+    /// Notes that pools or flavors may have changed.
+    fn pools_changed(&self) {}
 
     /// Ends the stores in order, after the work in progress.
     pub async fn close(&self) {

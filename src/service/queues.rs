@@ -176,11 +176,6 @@ impl Service {
         Ok(QueueListing { queues: queues.collect(), count: count.filter(|count| *count > 0) })
     }
 
-    /// What is known of a queue: from memory, else from the store.
-    pub(super) async fn known(&self, project: &ProjectId, name: &QueueName) -> Result<Option<Arc<Known>>> {
-        self.inner.registry.find(&*self.inner.stores.management, project, name).await
-    }
-
     /// Runs a data call on a queue, or gives `None` where the queue is missing. Where the store says that what
     /// is known is stale, the record is read again, the data opened, and the call made again.
     pub(super) async fn on_queue<T, F>(

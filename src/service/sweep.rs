@@ -14,6 +14,9 @@ const PAGE: usize = 100;
 /// Between two looks at unfinished moves where no sweep is wanted.
 const PAUSE: Duration = Duration::from_secs(10);
 
+/// Seconds for which the changes of queues and pools are kept for other nodes.
+const CHANGES_KEPT: u64 = 3_600;
+
 /// The background work on the stores.
 pub struct Sweeper {
     service: Service,
@@ -59,6 +62,11 @@ impl Sweeper {
         }
         if let Err(error) = self.service.move_unfinished().await {
             tracing::warn!(error.cause = ?error, "unfinished moves could not be read");
+        }
+        let stores = &self.service.inner.stores;
+        let old = self.service.inner.clock.now().minus_seconds(CHANGES_KEPT);
+        if let Err(error) = stores.management.forget_changes(old).await {
+            tracing::debug!(error.cause = ?error, "old changes could not be removed");
         }
         if let Ok(queues) = self.service.inner.stores.management.count_all_queues().await {
             telemetry::gauge(Metric::Queues, &[], queues);

@@ -25,6 +25,8 @@ macro_rules! every_management {
     ($($test:ident),+ $(,)?) => {
         tests_of!(memory_management, crate::contract::fixture::management, $($test),+);
         tests_of!(sql_management, crate::contract::fixture::management, $($test),+);
+        tests_of!(mariadb_management, crate::contract::fixture::management, $($test),+);
+        tests_of!(postgres_management, crate::contract::fixture::management, $($test),+);
     };
 }
 
@@ -44,6 +46,7 @@ macro_rules! tests_of {
 }
 
 mod bodies;
+mod catalogue;
 mod claims;
 mod concurrency;
 mod dead_letters;

@@ -9,5 +9,6 @@ mod model;
 mod property;
 mod redis;
 mod server;
+mod sql;
 mod support;
 mod tenants;

@@ -1,6 +1,9 @@
 //! What the tests share: a service in this process, the real binary in its own, and a client that speaks to both.
 
 pub(crate) mod client;
+pub(crate) mod database;
+pub(crate) mod mariadb;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod random;

@@ -1,7 +1,6 @@
-//! The connections of a store: one that writes, a few that read, a few for what scans. sqlx gives each a thread.
+//! The connections of an `SQLite` database: one that writes, a few that read, a few for what scans. sqlx gives each a thread.
 
 use std::fs::OpenOptions;
-use std::future::Future;
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -12,8 +11,8 @@ use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Sqlite, SqlitePool};
 
-use super::url::Location;
-use super::{OpenError, schema};
+use super::OpenError;
+use super::session::Session;
 use crate::storage::{Error, Result};
 
 /// Connections that read single rows and pages by an index.
@@ -40,29 +39,26 @@ pub(super) struct Connections {
     scanners: SqlitePool,
     /// Absent for a database in memory.
     file: Option<DatabaseFile>,
+    /// Keeps a database in memory.
+    _anchor: Option<PoolConnection<Sqlite>>,
 }
 
 impl Connections {
-    /// Opens, and where need be creates and upgrades, the database. A locked one is waited for for `busy`.
-    pub(super) async fn open(location: Location, busy: Duration) -> std::result::Result<Self, OpenError> {
-        let connections = match location {
-            Location::Memory => Self::in_memory(),
-            Location::File(path) => Self::in_file(&path, busy)?,
-        };
-        match connections.prepare().await {
-            Ok(()) => Ok(connections),
-            Err(error) => {
-                // The writer may stand in an open transaction; closing it undoes that.
-                connections.close().await;
-                Err(error)
-            }
+    /// Opens the file, made if need be, or a database in memory. A locked one is waited for for `busy`.
+    pub(super) async fn open(path: Option<&Path>, busy: Duration) -> std::result::Result<Self, OpenError> {
+        match path {
+            Some(path) => Self::in_file(path, busy),
+            None => Self::in_memory().await,
         }
     }
 
-    /// A database in memory lives and dies with its one connection, which therefore is never closed for age.
-    fn in_memory() -> Self {
-        let only = pool(1, None).connect_lazy_with(quiet(SqliteConnectOptions::new().in_memory(true)));
-        Self { writer: only.clone(), readers: only.clone(), scanners: only, file: None }
+    /// A database in memory lives as long as a connection to it: one that is never used keeps it.
+    async fn in_memory() -> std::result::Result<Self, OpenError> {
+        let options = quiet(SqliteConnectOptions::new().in_memory(true));
+        let anchor = pool(1, None).connect_lazy_with(options.clone()).acquire().await?;
+        let only = pool(1, None).connect_lazy_with(options);
+        let (readers, scanners) = (only.clone(), only.clone());
+        Ok(Self { writer: only, readers, scanners, file: None, _anchor: Some(anchor) })
     }
 
     fn in_file(path: &Path, busy: Duration) -> std::result::Result<Self, OpenError> {
@@ -83,40 +79,29 @@ impl Connections {
             readers: pool(READERS, Some(IDLE)).connect_lazy_with(reading.clone()),
             scanners: pool(SCANNERS, Some(IDLE)).connect_lazy_with(reading),
             file: Some(file),
+            _anchor: None,
         })
     }
 
-    async fn prepare(&self) -> std::result::Result<(), OpenError> {
-        let prepared = async { schema::upgrade(&mut *self.writer.acquire().await?).await }.await;
-        match (prepared, &self.file) {
-            (Err(OpenError::Store(error)), Some(file)) => {
-                let source = match error {
-                    Error::Unavailable(cause) => cause,
-                    other => other.into(),
-                };
-                Err(OpenError::File { path: file.path.clone(), source })
-            }
-            (prepared, _) => prepared,
-        }
+    /// The absolute path of the file; `None` for a database in memory.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.file.as_ref().map(|file| file.path.as_path())
     }
 
     /// The connection that writes, where what it writes can be found again: not in a file that was moved,
     /// deleted or covered by a mount since it was opened.
-    pub(super) async fn for_write(&self) -> Result<PoolConnection<Sqlite>> {
+    pub(super) async fn write(&self) -> Result<Session> {
         let connection = self.writer.acquire().await?;
         // One look at a time: it takes one thread of the runtime, however many callers wait.
         if let Some(file) = &self.file {
             file.check_in_place().await.map_err(Error::unavailable)?;
         }
-        Ok(connection)
+        Ok(Session::sqlite(connection, None))
     }
 
-    /// Runs a query that scans. It ends early when its caller goes away or gives up, instead of working on for
-    /// nobody.
-    pub(super) async fn scan<T, F>(&self, query: impl FnOnce(PoolConnection<Sqlite>) -> F) -> Result<T>
-    where
-        F: Future<Output = sqlx::Result<T>>,
-    {
+    /// For a query that scans. It ends early when its session is dropped, because its caller goes away or gives
+    /// up, instead of working on for nobody.
+    pub(super) async fn scan(&self) -> Result<Session> {
         let mut connection = self.scanners.acquire().await?;
         let caller = Arc::new(());
         if self.file.is_some() {
@@ -124,9 +109,7 @@ impl Connections {
             let mut handle = connection.lock_handle().await?;
             handle.set_progress_handler(STEPS_BETWEEN_LOOKS, move || waiting.strong_count() > 0);
         }
-        let result = query(connection).await;
-        drop(caller);
-        Ok(result?)
+        Ok(Session::sqlite(connection, Some(caller)))
     }
 
     /// Ends all connections in order.

@@ -11,7 +11,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 
-use super::SqlManagement;
+use super::database::Database;
+use super::{Deadlines, SqlManagement};
 use crate::model::{Epoch, Metadata, ProjectId, QueueName, QueueRef};
 use crate::storage::{Management, QueueFilter};
 
@@ -24,6 +25,16 @@ fn url(path: &Path) -> String {
 
 async fn open(path: &Path) -> SqlManagement {
     SqlManagement::open(&url(path)).await.unwrap()
+}
+
+fn deadlines(call: Duration, busy: Duration) -> Deadlines {
+    Deadlines { call, scan: call, busy }
+}
+
+/// The connection that writes.
+fn writer(store: &SqlManagement) -> &sqlx::SqlitePool {
+    let Database::Sqlite(connections) = &store.database else { panic!("it is on a server") };
+    &connections.writer
 }
 
 /// A connection as another program has it, which waits for nothing.

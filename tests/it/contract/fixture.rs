@@ -11,11 +11,12 @@ use zaqar::model::{
 };
 use zaqar::storage::memory::{MemoryManagement, MemoryStore};
 use zaqar::storage::redis::{Options as RedisOptions, RedisStore};
-use zaqar::storage::sql::SqlManagement;
+use zaqar::storage::sql::{SqlManagement, SqlTables};
 use zaqar::storage::sqlite::{Options, SqliteStore};
-use zaqar::storage::{
-    ClaimRequest, Claimed, DataStore, Deletion, ListQuery, Management, Page, Popped, Stats,
-};
+use zaqar::storage::{ClaimRequest, Claimed, DataStore, Deletion, ListQuery, Page, Popped, Stats};
+
+use crate::support::mariadb::MariaDb;
+use crate::support::postgres::Postgres;
 
 use crate::redis::invariants;
 use crate::support::redis::RedisServer;
@@ -53,7 +54,7 @@ impl Drop for Store {
 
 /// A management store under test, with the directory that it lies in.
 pub(crate) struct ManagementStore {
-    pub(crate) queues: Arc<dyn Management>,
+    pub(crate) queues: Arc<dyn zaqar::storage::ManagementStore>,
     _dir: Option<TempDir>,
 }
 
@@ -89,6 +90,24 @@ pub(crate) async fn sql_management() -> ManagementStore {
     let dir = tempfile::tempdir().unwrap();
     let uri = format!("sqlite:///{}", dir.path().join("zaqar.db").display());
     ManagementStore { queues: Arc::new(SqlManagement::open(&uri).await.unwrap()), _dir: Some(dir) }
+}
+
+pub(crate) async fn mariadb_management() -> ManagementStore {
+    let uri = MariaDb::shared().await.database().await;
+    ManagementStore { queues: Arc::new(upgraded(&uri).await), _dir: None }
+}
+
+pub(crate) async fn postgres_management() -> ManagementStore {
+    let uri = Postgres::shared().await.database().await;
+    ManagementStore { queues: Arc::new(upgraded(&uri).await), _dir: None }
+}
+
+/// The store on a server's database, after the upgrade that it needs.
+pub(crate) async fn upgraded(uri: &str) -> SqlManagement {
+    let tables = SqlTables::open(uri).await.unwrap();
+    tables.upgrade(SqlTables::NEWEST).await.unwrap();
+    tables.close().await;
+    SqlManagement::open(uri).await.unwrap()
 }
 
 /// What `every_management` gives its tests: the store as it is.

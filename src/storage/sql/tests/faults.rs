@@ -7,7 +7,8 @@ use crate::storage::Error;
 async fn a_locked_database_is_unavailable_until_it_is_unlocked() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("m.db");
-    let store = SqlManagement::open_with(&url(&path), LONG, Duration::from_millis(1)).await.unwrap();
+    let store =
+        SqlManagement::open_with(&url(&path), deadlines(LONG, Duration::from_millis(1))).await.unwrap();
     let (seen, _) = store.create_queue(&queue("p", "q", 1), &Metadata::new(), None).await.unwrap();
 
     let mut other = other_program(&path).await;
@@ -34,7 +35,7 @@ async fn a_call_ends_at_its_deadline() {
     let path = directory.path().join("m.db");
     open(&path).await.close().await;
     let deadline = Duration::from_millis(20);
-    let store = SqlManagement::open_with(&url(&path), deadline, LONG).await.unwrap();
+    let store = SqlManagement::open_with(&url(&path), deadlines(deadline, LONG)).await.unwrap();
     let mut other = other_program(&path).await;
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let created = store.create_queue(&queue("p", "q", 1), &Metadata::new(), None).await;
@@ -52,19 +53,23 @@ async fn a_full_disk_loses_nothing_and_recovers() {
     let (seen, _) = store.create_queue(&queue("p", "q", 1), &Metadata::new(), None).await.unwrap();
     let big = metadata(json!({"text": "x".repeat(60_000)}));
 
-    // SQLite reports a file that reached its limit as it does a full disk.
-    let limit = "PRAGMA max_page_count = 1";
-    sqlx::raw_sql(limit).execute(&store.connections.writer).await.unwrap();
+    // SQLite reports a file that reached its limit as it does a full disk. The limit is that of a connection, and
+    // one that failed is replaced.
+    let full = async || {
+        sqlx::raw_sql("PRAGMA max_page_count = 1").execute(writer(&store)).await.unwrap();
+    };
     for _ in 0..3 {
+        full().await;
         assert!(matches!(
             store.create_queue(&queue("p", "r", 2), &big, None).await,
             Err(Error::Unavailable(_))
         ));
+        full().await;
         assert!(matches!(store.replace_metadata(&seen, &big, None).await, Err(Error::Unavailable(_))));
     }
     assert_eq!(store.queues(&project("p"), &all()).await.unwrap(), std::slice::from_ref(&seen));
 
-    sqlx::raw_sql("PRAGMA max_page_count = 1000000").execute(&store.connections.writer).await.unwrap();
+    sqlx::raw_sql("PRAGMA max_page_count = 1000000").execute(writer(&store)).await.unwrap();
     assert!(store.create_queue(&queue("p", "r", 2), &big, None).await.unwrap().1);
     assert!(store.replace_metadata(&seen, &big, None).await.unwrap().is_some());
 }
@@ -96,9 +101,7 @@ async fn scans_that_nobody_waits_for_end() {
     let store = open(&directory.path().join("m.db")).await;
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n";
     for _ in 0..5 {
-        let scan = store
-            .connections
-            .scan(async |mut connection| sqlx::query(endless).fetch_one(&mut *connection).await);
+        let scan = async { store.database.scan().await.unwrap().fetch(endless, &[]).await };
         assert!(tokio::time::timeout(Duration::from_millis(10), scan).await.is_err());
     }
     assert_eq!(store.count_queues(&project("p")).await.unwrap(), 0);

@@ -1,0 +1,31 @@
+-- The tables of the Python service at its revision 007. A database that has them keeps them as they are.
+CREATE TABLE IF NOT EXISTS "Queues" (
+    id SERIAL NOT NULL PRIMARY KEY,
+    project VARCHAR(256) COLLATE "C",
+    name VARCHAR(64) COLLATE "C",
+    metadata BYTEA,
+    UNIQUE (project, name)
+);
+CREATE TABLE IF NOT EXISTS "Pools" (
+    name VARCHAR(64) COLLATE "C" NOT NULL PRIMARY KEY,
+    uri VARCHAR(255) NOT NULL UNIQUE,
+    weight INTEGER NOT NULL,
+    options TEXT,
+    flavor VARCHAR(64)
+);
+CREATE TABLE IF NOT EXISTS "Flavors" (
+    name VARCHAR(64) COLLATE "C" NOT NULL PRIMARY KEY,
+    project VARCHAR(256),
+    capabilities TEXT
+);
+CREATE TABLE IF NOT EXISTS "Catalogue" (
+    pool VARCHAR(64) COLLATE "C" REFERENCES "Pools" (name) ON DELETE CASCADE,
+    project VARCHAR(256) COLLATE "C",
+    queue VARCHAR(64) COLLATE "C" NOT NULL,
+    UNIQUE (project, queue)
+);
+CREATE TABLE IF NOT EXISTS alembic_version (
+    version_num VARCHAR(32) NOT NULL PRIMARY KEY
+);
+INSERT INTO alembic_version (version_num)
+    SELECT '007' WHERE NOT EXISTS (SELECT 1 FROM alembic_version);

@@ -1,0 +1,190 @@
+//! What the store does with queues; each function is one attempt.
+
+use super::filters;
+use super::rows::{self, QueueRow};
+use super::session::values;
+use super::statements::{places, queues as sql};
+use super::{SqlManagement, error};
+use crate::model::{Epoch, Metadata, PoolName, ProjectId, QueueName, QueueRef};
+use crate::storage::{Placing, QueueFilter, QueueRecord, Result};
+
+impl SqlManagement {
+    /// Inserts the queue, in that pool or none: whether there was none.
+    pub(super) async fn insert(
+        &self,
+        queue: &QueueRef,
+        metadata: &Metadata,
+        pool: Option<&PoolName>,
+    ) -> Result<bool> {
+        let text = rows::encode(metadata)?;
+        let digest = rows::digest(&text);
+        let values =
+            values![queue.project.as_str(), queue.name.as_str(), &text[..], queue.epoch.0, &digest[..],];
+        let mut session = self.database.begin().await?;
+        if !session.insert(sql::insert(session.dialect()), values).await? {
+            session.rollback().await?;
+            return Ok(false);
+        }
+        // The Python service may have left the place of an earlier queue of that name.
+        let left = session.placement(queue).await?;
+        if left.motion.is_some() {
+            session.execute(places::FORGET, values![queue.project.as_str(), queue.name.as_str()]).await?;
+        }
+        if left.pool.as_ref() != pool {
+            session.put_in(queue, pool).await?;
+        }
+        session.note_queue(&queue.project, &queue.name).await?;
+        session.commit().await?;
+        Ok(true)
+    }
+
+    /// The queue's record.
+    pub(super) async fn find(&self, project: &ProjectId, name: &QueueName) -> Result<Option<QueueRecord>> {
+        loop {
+            let mut session = self.database.read().await?;
+            let values = values![project.as_str(), name.as_str()];
+            let Some(row) = session.fetch_first(sql::one(session.dialect()), values).await? else {
+                return Ok(None);
+            };
+            drop(session);
+            let row = QueueRow::read(&row)?;
+            if let Some(epoch) = row.epoch {
+                return row.into_record(project, Epoch(epoch)).map(Some);
+            }
+            self.adopt(project).await?;
+        }
+    }
+
+    /// Takes in what the Python service did to the project's queues since the last time.
+    pub(super) async fn adopt(&self, project: &ProjectId) -> Result<()> {
+        let mut session = self.database.begin().await?;
+        let values = values![self.clock.now().micros(), project.as_str()];
+        session.execute(sql::adopt(session.dialect()), values).await?;
+        session.commit().await
+    }
+
+    /// Replaces the metadata, and perhaps the place, if the queue is as it was seen.
+    pub(super) async fn replace(
+        &self,
+        seen: &QueueRecord,
+        metadata: &Metadata,
+        placing: Option<&Placing>,
+    ) -> Result<Option<QueueRecord>> {
+        let text = rows::encode(metadata)?;
+        let digest = rows::digest(&text);
+        let values = values![
+            &text[..],
+            &digest[..],
+            seen.queue.project.as_str(),
+            seen.queue.name.as_str(),
+            seen.queue.epoch.0,
+            seen.revision,
+        ];
+        let mut session = self.database.begin().await?;
+        if session.execute(sql::replace(session.dialect()), values).await? == 0 {
+            session.rollback().await?;
+            return Ok(None);
+        }
+        let queue = &seen.queue;
+        if let Some(placing) = placing {
+            session.place(queue, placing).await?;
+        }
+        let placement = session.placement(queue).await?;
+        session.note_queue(&queue.project, &queue.name).await?;
+        session.commit().await?;
+        let (queue, metadata) = (queue.clone(), metadata.clone());
+        Ok(Some(QueueRecord { queue, metadata, revision: seen.revision + 1, placement }))
+    }
+
+    /// Deletes the queue: its last record.
+    pub(super) async fn delete(&self, project: &ProjectId, name: &QueueName) -> Result<Option<QueueRecord>> {
+        let values = values![project.as_str(), name.as_str()];
+        let mut session = self.database.begin().await?;
+        let Some(locked) = session.fetch_first(sql::lock(session.dialect()), values).await? else {
+            session.rollback().await?;
+            return Ok(None);
+        };
+        // Where the Python service changed it, its epoch is still that of its data.
+        let epoch = locked.maybe_int(0)?.map_or_else(|| Epoch(self.clock.now().micros()), Epoch);
+        let row = session.fetch_first(sql::one(session.dialect()), values).await?;
+        session.execute(sql::DELETE, values).await?;
+        session.execute(places::DELETE, values).await?;
+        session.execute(places::FORGET, values).await?;
+        session.note_queue(project, name).await?;
+        session.commit().await?;
+        row.map(|row| QueueRow::read(&row)?.into_last_record(project, epoch)).transpose()
+    }
+
+    /// The project's queues that fit, by name ascending.
+    pub(super) async fn list(&self, project: &ProjectId, filter: &QueueFilter) -> Result<Vec<QueueRecord>> {
+        let mut found = Vec::new();
+        if filters::is_hopeless(filter) {
+            return Ok(found);
+        }
+        let exact = filter.metadata.is_empty();
+        let chunk = if exact { filter.limit } else { filter.limit.max(filters::CHUNK) };
+        let mut after = filters::marker(filter).to_owned();
+        loop {
+            let rows = self.page(project, filter, &after, chunk).await?;
+            if rows.iter().any(|row| row.epoch.is_none()) {
+                self.adopt(project).await?;
+                continue;
+            }
+            let ended = rows.len() < chunk;
+            if let Some(last) = rows.last() {
+                after.clone_from(&last.name);
+            }
+            for row in rows {
+                if exact || row.metadata().is_ok_and(|metadata| filters::fits(&metadata, filter)) {
+                    let epoch = Epoch(row.epoch.unwrap_or_default());
+                    found.push(row.into_record(project, epoch)?);
+                }
+                if found.len() == filter.limit {
+                    return Ok(found);
+                }
+            }
+            if ended {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Queues behind a name that may fit, at most `limit`.
+    async fn page(
+        &self,
+        project: &ProjectId,
+        filter: &QueueFilter,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<QueueRow>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let (project, part) = (project.as_str(), filter.name.as_deref().unwrap_or_default());
+        let dialect = self.database.dialect();
+        let plain = filter.name.is_none() && filter.metadata.is_empty();
+        let mut session = if plain { self.database.read().await? } else { self.database.scan().await? };
+        if plain {
+            let rows = session.fetch(sql::page(dialect), values![project, after, limit]).await?;
+            return rows.iter().map(QueueRow::read).collect();
+        }
+        let wanted = if filter.metadata.is_empty() { None } else { filters::wanted(dialect, filter)? };
+        if let Some(wanted) = wanted {
+            let values = values![wanted.as_str(), project, after, part, limit];
+            match session.fetch(sql::filtered(dialect), values).await {
+                // PostgreSQL gives up at the first metadata that it cannot read; then all is compared here.
+                Err(error) if error::is_unfit_data(&error) => {}
+                rows => return rows?.iter().map(QueueRow::read).collect(),
+            }
+        }
+        let rows = session.fetch(sql::named(dialect), values![project, after, part, limit]).await?;
+        rows.iter().map(QueueRow::read).collect()
+    }
+
+    /// The one number that a statement gives.
+    pub(super) async fn count(&self, statement: &'static str, project: Option<&ProjectId>) -> Result<u64> {
+        let mut session = self.database.scan().await?;
+        let values = project.map(|project| project.as_str().into());
+        let row = session.fetch_first(statement, values.as_slice()).await?;
+        let count = row.map_or(Ok(0), |row| row.int(0))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+}
