@@ -117,9 +117,9 @@ fn parcels_say_where_they_land() {
             },
         ),
     ];
-    let head = [&[1; 16][..], &3_u64.to_be_bytes(), &time(at(5)), &2_u32.to_be_bytes()].concat();
+    let label = [&[1; 16][..], &3_u64.to_be_bytes(), &time(at(5)), &2_u32.to_be_bytes()].concat();
     for (bytes, landing) in landings {
-        let whole = [&head[..], &bytes, &stored(None)].concat();
+        let whole = [&label[..], &bytes, &stored(None)].concat();
         let found = parcel(number(), value(&whole)).unwrap();
         assert_eq!((found.number, found.landing), (12, landing));
         assert_eq!((found.ttl, found.expires, found.claim_count), (3, at(5), 2));
