@@ -1,5 +1,6 @@
 //! Queues: their names, their epochs, and the reference by which data calls name one.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -42,22 +43,35 @@ impl fmt::Debug for QueueName {
 ///
 /// It is kept with the queue's metadata and with its data; every data call carries it, so that no stale
 /// cache can revive a deleted queue or lose an acknowledged message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Sealed data is newer than what it was before, and older than every later life of its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Epoch(pub i64);
+
+impl Ord for Epoch {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.unsealed().0.cmp(&other.unsealed().0).then(self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for Epoch {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 /// Set in the epoch of a queue's data that is being moved elsewhere.
 const SEALED: i64 = 1 << 62;
 
 impl Epoch {
-    /// This epoch as a move sets it where it takes the queue's data from: newer than any ordinary one, so that calls
-    /// with the ordinary epoch find the data gone.
+    /// This epoch as a move sets it where it takes the queue's data from, so that calls with the ordinary epoch find
+    /// the data gone.
     pub fn sealed(self) -> Self {
         Self(self.0 | SEALED)
     }
 
     /// The ordinary epoch of sealed data; that of other data is itself.
     pub fn unsealed(self) -> Self {
-        Self(self.0 & !SEALED)
+        if self.is_sealed() { Self(self.0 & !SEALED) } else { self }
     }
 
     /// Whether a move has sealed the data.
@@ -81,5 +95,21 @@ impl QueueRef {
     /// The queue's data where a move takes it from.
     pub fn sealed(&self) -> Self {
         Self { epoch: self.epoch.sealed(), ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sealed_data_is_newer_than_before_and_older_than_the_next_life() {
+        let (old, new) = (Epoch(1_795_190_691_123_457), Epoch(1_795_190_691_123_458));
+        assert!(old < old.sealed() && old.sealed() < new && new < new.sealed());
+        assert_eq!((old.sealed().unsealed(), old.sealed().sealed()), (old, old.sealed()));
+        for plain in [Epoch(-7), Epoch(0), Epoch(i64::MIN), old] {
+            assert!(!plain.is_sealed() && plain.unsealed() == plain, "{plain:?}");
+        }
+        assert!(Epoch(-7) < Epoch(0) && Epoch(0) < old);
     }
 }

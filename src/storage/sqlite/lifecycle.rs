@@ -5,13 +5,13 @@ use rusqlite::params;
 use super::batch::Batch;
 use super::queue::Queue;
 use super::{Fault, Outcome};
-use crate::model::QueueRef;
+use crate::model::{Epoch, QueueRef};
 
 /// Makes the data of the queue exist at its epoch; older data is dropped.
 pub(super) fn open(batch: &mut Batch<'_, '_>, queue: &QueueRef) -> Outcome<()> {
     batch.save()?;
     match Queue::find(batch.db, queue)? {
-        Some(row) if row.epoch > queue.epoch.0 => return Err(Fault::Gone),
+        Some(row) if Epoch(row.epoch) > queue.epoch => return Err(Fault::Gone),
         Some(row) if row.epoch == queue.epoch.0 => return Ok(()),
         Some(row) => abandon(batch, &row)?,
         None => {}
@@ -27,7 +27,7 @@ pub(super) fn open(batch: &mut Batch<'_, '_>, queue: &QueueRef) -> Outcome<()> {
 pub(super) fn drop_queue(batch: &mut Batch<'_, '_>, queue: &QueueRef) -> Outcome<()> {
     batch.save()?;
     match Queue::find(batch.db, queue)? {
-        Some(row) if row.epoch <= queue.epoch.0 => abandon(batch, &row),
+        Some(row) if Epoch(row.epoch) <= queue.epoch => abandon(batch, &row),
         _ => Ok(()),
     }
 }

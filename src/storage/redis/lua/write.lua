@@ -16,11 +16,21 @@ local function epoch_of(key)
   return own and sub(own, 1, 16)
 end
 
--- Whether the epoch `a` is older than `b`; both are 16 hexadecimal digits.
+-- The first half of an epoch of 16 hexadecimal digits as a number, without the bit that seals it, and whether that is set.
+local function high(epoch)
+  local number = tonumber(sub(epoch, 1, 8), 16)
+  if number >= 0xc0000000 then return number - 0x40000000, 1 end
+  return number, 0
+end
+
+-- Whether the epoch `a` is older than `b`: sealed data is newer than it was before, older than the next life.
 local function older(a, b)
-  local high_a, high_b = tonumber(sub(a, 1, 8), 16), tonumber(sub(b, 1, 8), 16)
+  local high_a, sealed_a = high(a)
+  local high_b, sealed_b = high(b)
   if high_a ~= high_b then return high_a < high_b end
-  return tonumber(sub(a, 9), 16) < tonumber(sub(b, 9), 16)
+  local low_a, low_b = tonumber(sub(a, 9), 16), tonumber(sub(b, 9), 16)
+  if low_a ~= low_b then return low_a < low_b end
+  return sealed_a < sealed_b
 end
 
 -- epoch, now, identity of the outgoing lists if it is new
