@@ -32,6 +32,7 @@
 
 mod catalogue;
 pub mod memory;
+pub mod redis;
 pub mod sql;
 pub mod sqlite;
 pub mod timed;

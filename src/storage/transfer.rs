@@ -138,7 +138,7 @@ pub trait Transfer: Send + Sync {
     async fn adopt(&self, queue: &QueueRef, ledger: &Ledger, now: Timestamp) -> Result<()>;
 
     /// Puts messages of a sealed queue on its outgoing list [`Way::Pool`], at most `limit`: delayed ones by (due, id),
-    /// then ready ones, oldest first, then those that live claims hold. Expired ones are removed instead, at most
+    /// then ready ones, then those that live claims hold, each by position. Expired ones are removed instead, at most
     /// [`STEP`](super::STEP) a call. A message of an ended claim is ready. Redis: `send_off`.
     async fn send_off(&self, queue: &QueueRef, limit: usize, now: Timestamp) -> Result<SentOff>;
 }

@@ -1,7 +1,8 @@
 //! One suite for every store.
 //!
 //! Each test is a function over a [`fixture::Queue`] (or a management store) and is run once for each store
-//! that `every_store` (or `every_management`) names. Time is passed in as plain values.
+//! that `every_store` (or `every_management`) names; `deployments` runs them all on those that take long to start.
+//! Time is passed in as plain values.
 //!
 //! A new store needs a function in `fixture`, named as the store, a line in the macro, and a test in `model`.
 
@@ -10,6 +11,12 @@ macro_rules! every_store {
     ($($test:ident),+ $(,)?) => {
         tests_of!(memory, crate::contract::fixture::Queue::open_in, $($test),+);
         tests_of!(sqlite, crate::contract::fixture::Queue::open_in, $($test),+);
+        tests_of!(redis, crate::contract::fixture::Queue::open_in, $($test),+);
+        tests_of!(redis_scripts, crate::contract::fixture::Queue::open_in, $($test),+);
+
+        /// These tests for deployments that take long to start.
+        pub(super) const CASES: &[crate::contract::deployments::Case] =
+            &[$((concat!(module_path!(), "::", stringify!($test)), |queue| Box::pin($test(queue)))),+];
     };
 }
 
@@ -45,6 +52,7 @@ mod concurrency;
 mod dead_letters;
 mod delays;
 mod deletion;
+mod deployments;
 mod epochs;
 mod expiry;
 pub(crate) mod fixture;

@@ -7,6 +7,7 @@ mod contract;
 mod faults;
 mod model;
 mod property;
+mod redis;
 mod server;
 mod sql;
 mod support;

@@ -35,6 +35,23 @@ async fn sqlite_answers_as_the_memory_store() {
     compare(Arc::new(MemoryStore::new()), store.data.clone(), 0, 2_000).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_answers_as_the_memory_store() {
+    let store = fixture::redis().await;
+    redis_model(store.data.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_scripts_answer_as_the_memory_store() {
+    let store = fixture::redis_scripts().await;
+    redis_model(store.data.clone()).await;
+}
+
+/// Compares a store in Redis, however that is deployed.
+pub(crate) async fn redis_model(store: Arc<dyn DataStore>) {
+    compare(Arc::new(MemoryStore::new()), store, 0, 2_000).await;
+}
+
 /// Runs the same operations on both stores.
 async fn compare(model: Arc<dyn DataStore>, store: Arc<dyn DataStore>, seed: u64, steps: usize) {
     let seed = from_environment("ZAQAR_MODEL_SEED").unwrap_or(0) + seed;

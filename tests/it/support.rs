@@ -5,7 +5,9 @@ pub(crate) mod database;
 pub(crate) mod mariadb;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod random;
+pub(crate) mod redis;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -83,8 +83,9 @@ impl QueueData {
     pub(super) fn send_off(&mut self, limit: usize, now: Timestamp) -> SentOff {
         self.settle(now, STEP);
         let delayed = self.delayed.iter().map(|(_, id)| *id);
-        let held = self.claims.values().flat_map(|held| held.messages.values().copied());
-        let next: Vec<_> = delayed.chain(self.ready.values().copied()).chain(held).take(limit).collect();
+        let held = self.line.iter().filter(|(position, _)| !self.ready.contains_key(position));
+        let ready = self.ready.values().copied();
+        let next: Vec<_> = delayed.chain(ready).chain(held.map(|(_, id)| *id)).take(limit).collect();
         let mut done = SentOff::default();
         for id in next {
             let alive = self.alive(id, now).is_some();

@@ -1,10 +1,10 @@
 //! Dead letters: messages claimed too often leave the queue and are handed to another.
 
 use zaqar::model::{NewMessage, QueueName};
-use zaqar::storage::{ClaimRequest, DeadLetters, EXAMINED, Parcel};
+use zaqar::storage::{ClaimRequest, DeadLetters, EXAMINED, Landing, Line, Outgoing, Parcel, Way};
 
 use super::fixture::{
-    Queue, START, at, claim_id, client, delayed, id, ids, message, number, numbers, request, short,
+    Queue, START, at, claim_id, client, delayed, id, message, number, numbers, request, short,
 };
 
 every_store!(
@@ -13,6 +13,7 @@ every_store!(
     a_long_run_of_dead_letters_is_sent_off_in_bounded_steps,
     a_parcel_says_all_about_its_message,
     imported_messages_join_the_end_afresh,
+    importing_again_brings_nothing_back,
     importing_again_changes_nothing,
     outgoing_messages_wait_until_they_are_forgotten,
     outgoing_messages_are_gone_from_their_queue,
@@ -27,20 +28,24 @@ fn counting(n: u32, limit: usize, max_claims: i64) -> ClaimRequest {
     ClaimRequest { dead_letters: Some(DeadLetters { max_claims, target, ttl: None }), ..request(n, limit) }
 }
 
+async fn list(queue: &Queue, limit: usize) -> Outgoing {
+    queue.data().outgoing(&queue.name, Way::DeadLetters, limit).await.unwrap()
+}
+
 async fn outgoing(queue: &Queue, limit: usize) -> Vec<Parcel> {
-    queue.data().outgoing(&queue.name, limit).await.unwrap()
+    list(queue, limit).await.parcels
 }
 
 async fn outgoing_numbers(queue: &Queue) -> Vec<u32> {
     outgoing(queue, 10_000).await.iter().map(|parcel| number(parcel.id)).collect()
 }
 
-async fn forget(queue: &Queue, numbers: impl IntoIterator<Item = u32>) {
-    queue.data().forget(&queue.name, &ids(numbers)).await.unwrap();
+async fn forget(queue: &Queue, numbers: &[i64]) {
+    queue.data().forget(&queue.name, Way::DeadLetters, numbers).await.unwrap();
 }
 
-async fn import(queue: &Queue, parcels: &[Parcel], seconds: u64) {
-    queue.data().import(&queue.name, parcels, at(seconds)).await.unwrap();
+async fn import(queue: &Queue, line: Line, parcels: &[Parcel], seconds: u64) {
+    queue.data().import(&queue.name, line, parcels, at(seconds)).await.unwrap();
 }
 
 async fn a_claim_beyond_the_count_sends_the_message_off(queue: &Queue) {
@@ -125,8 +130,9 @@ async fn a_parcel_says_all_about_its_message(queue: &Queue) {
     assert_eq!(queue.claim(&ClaimRequest { limit: 1, ..counted.clone() }, at(9)).await.outgoing, 2);
     let parcels = outgoing(queue, 10).await;
     let expected = Parcel {
+        number: 1,
         id: id(1),
-        target: QueueName::parse("dead").unwrap(),
+        landing: Landing::End(QueueName::parse("dead").unwrap()),
         created: START,
         // Raised by the first claim, which was made at 1.
         ttl: 90,
@@ -138,6 +144,7 @@ async fn a_parcel_says_all_about_its_message(queue: &Queue) {
     };
     assert_eq!(parcels[0], expected);
     assert_eq!((parcels[1].ttl, parcels[1].expires, parcels[1].checksum), (3600, at(3600), None));
+    assert_eq!(parcels[1].number, 2);
 
     // With a ttl of its own, a dead letter lives that long from the move on.
     queue.post([message(3)], at(10)).await;
@@ -155,12 +162,20 @@ async fn outgoing_messages_wait_until_they_are_forgotten(queue: &Queue) {
     let some: Vec<u32> = outgoing(queue, 2).await.iter().map(|parcel| number(parcel.id)).collect();
     assert_eq!(some, [5, 4], "the oldest first");
     assert_eq!(outgoing_numbers(queue).await, [5, 4, 3, 2, 1]);
-    forget(queue, [4, 2, 99]).await;
+    let line = list(queue, 0).await.line;
+    forget(queue, &[2, 4, 99]).await;
     assert_eq!(outgoing_numbers(queue).await, [5, 3, 1]);
-    forget(queue, [4]).await;
-    forget(queue, []).await;
-    forget(queue, [1, 3, 5]).await;
+    queue.data().forget(&queue.name, Way::Pool, &[1, 3, 5]).await.unwrap();
+    assert_eq!(outgoing_numbers(queue).await, [5, 3, 1], "the other list was meant");
+    forget(queue, &[2]).await;
+    forget(queue, &[]).await;
+    forget(queue, &[5, 3, 1]).await;
     assert_eq!(outgoing_numbers(queue).await, [0; 0]);
+    // No number is given twice, though the list was empty.
+    queue.post([message(1)], START).await;
+    queue.claim(&counting(1, 1, 0), START).await;
+    let rest = list(queue, 9).await;
+    assert_eq!((rest.line, rest.parcels[0].number), (line, 6));
 }
 
 async fn unfinished_queues_are_found(queue: &Queue) {
@@ -179,9 +194,9 @@ async fn unfinished_queues_are_found(queue: &Queue) {
     }
     assert_eq!(unfinished(10).await, [others[1].name.clone(), queue.name.clone(), others[0].name.clone()]);
     assert_eq!(unfinished(2).await.len(), 2);
-    forget(queue, [1]).await;
+    forget(queue, &[1]).await;
     assert_eq!(unfinished(10).await.len(), 3, "one message is left");
-    forget(queue, [2]).await;
+    forget(queue, &[2]).await;
     assert_eq!(unfinished(10).await, [others[1].name.clone(), others[0].name.clone()]);
     queue.data().drop_queue(&others[0].name).await.unwrap();
     assert_eq!(unfinished(10).await, [others[1].name.clone()]);
@@ -194,8 +209,8 @@ async fn imported_messages_join_the_end_afresh(queue: &Queue) {
     queue.release(1, START).await;
     queue.claim(&counting(2, 1, 1), START).await;
     target.post([message(7), delayed(8, 20)], START).await;
-    let parcels = outgoing(queue, 10).await;
-    import(&target, &parcels, 30).await;
+    let Outgoing { line, parcels } = list(queue, 10).await;
+    import(&target, line, &parcels, 30).await;
     target.post([message(9)], at(30)).await;
     assert_eq!(target.ready(at(30)).await, [7, 8, 1, 2, 9]);
     let found = target.one(1, at(30)).await;
@@ -210,16 +225,37 @@ async fn importing_again_changes_nothing(queue: &Queue) {
     let target = queue.other("p", "dead", 9).await;
     queue.post([message(1), message(2), short(3, 60)], START).await;
     queue.claim(&counting(1, 1, 0), START).await;
-    let parcels = outgoing(queue, 10).await;
-    import(&target, &parcels[..2], 10).await;
+    let Outgoing { line, parcels } = list(queue, 10).await;
+    import(&target, line, &parcels[..2], 10).await;
     target.claim(&request(1, 1), at(10)).await;
-    import(&target, &parcels, 60).await;
+    import(&target, line, &parcels, 60).await;
     assert_eq!(target.all(at(60)).await, [1, 2], "an expired one does not come");
     assert_eq!(target.one(1, at(60)).await.claim, Some(claim_id(1)));
     target.delete(2, None, at(60)).await;
-    import(&target, &[], 60).await;
+    import(&target, line, &[], 60).await;
     assert_eq!(target.all(at(60)).await, [1]);
     assert_eq!(target.counts(at(60)).await, (0, 1));
+}
+
+/// A carrier that comes late, or died before it had the source forget, brings back nothing that was consumed.
+async fn importing_again_brings_nothing_back(queue: &Queue) {
+    let target = queue.other("p", "dead", 9).await;
+    queue.post([message(1), message(2), message(3)], START).await;
+    queue.claim(&ClaimRequest { limit: 9, ..counting(1, 1, 0) }, START).await;
+    let Outgoing { line, parcels } = list(queue, 10).await;
+    import(&target, line, &parcels[..2], 10).await;
+    assert_eq!(numbers(&target.pop(1, at(10)).await.messages), [1]);
+    target.delete(2, None, at(10)).await;
+    import(&target, line, &parcels[..1], 11).await;
+    import(&target, line, &parcels, 12).await;
+    assert_eq!(target.all(at(12)).await, [3], "the new one alone");
+    // The same numbers of another line are other messages.
+    import(&target, Line(uuid::Uuid::new_v4()), &parcels[..1], 13).await;
+    assert_eq!(target.all(at(13)).await, [3, 1]);
+    // A queue that is made anew has received nothing.
+    let again = queue.other("p", "dead", 10).await;
+    import(&again, line, &parcels, 14).await;
+    assert_eq!(again.all(at(14)).await, [1, 2, 3]);
 }
 
 async fn pop_does_not_send_off(queue: &Queue) {

@@ -1,6 +1,6 @@
 //! Epochs: only the current life of a queue answers.
 
-use zaqar::storage::{Error, Result};
+use zaqar::storage::{Error, Ledger, Line, Result, Way};
 
 use super::fixture::{Queue, START, at, claim_id, id, ids, message, page, queue_ref, request};
 
@@ -21,7 +21,6 @@ fn is_gone<T>(result: &Result<T>) -> bool {
 async fn assert_gone(queue: &Queue, epoch: i64) {
     let data = queue.data();
     let name = &queue_ref(queue.name.project.as_str(), queue.name.name.as_str(), epoch);
-    let parcels = data.outgoing(name, 1).await;
     let answers = [
         ("post", is_gone(&data.post(name, vec![message(77)], START).await)),
         ("list", is_gone(&data.list(name, &page(), START).await)),
@@ -36,9 +35,11 @@ async fn assert_gone(queue: &Queue, epoch: i64) {
         ("claimed", is_gone(&data.claimed(name, claim_id(1), START).await)),
         ("renew", is_gone(&data.renew(name, claim_id(1), 999, 0, START).await)),
         ("release", is_gone(&data.release(name, claim_id(1), START).await)),
-        ("outgoing", is_gone(&parcels)),
-        ("import", is_gone(&data.import(name, &[], START).await)),
-        ("forget", is_gone(&data.forget(name, &ids([1])).await)),
+        ("outgoing", is_gone(&data.outgoing(name, Way::DeadLetters, 1).await)),
+        ("import", is_gone(&data.import(name, Line(uuid::Uuid::nil()), &[], START).await)),
+        ("forget", is_gone(&data.forget(name, Way::DeadLetters, &[1]).await)),
+        ("seal", is_gone(&data.seal(name, START).await)),
+        ("send_off", is_gone(&data.send_off(name, 1, START).await)),
     ];
     for (call, gone) in answers {
         assert!(gone, "{call} at epoch {epoch}");
@@ -77,7 +78,7 @@ async fn a_newer_epoch_begins_with_nothing(queue: &Queue) {
     assert_eq!(newer.all(at(1)).await, [0; 0]);
     assert_eq!(newer.counts(at(1)).await, (0, 0));
     assert_eq!(newer.held(1, at(1)).await, None);
-    assert_eq!(newer.data().outgoing(&newer.name, 9).await.unwrap(), []);
+    assert_eq!(newer.data().outgoing(&newer.name, Way::DeadLetters, 9).await.unwrap().parcels, []);
     assert_eq!(newer.data().unfinished(9).await.unwrap(), []);
     assert_gone(queue, 7).await;
     newer.post([message(2)], at(1)).await;
@@ -88,6 +89,7 @@ async fn an_older_epoch_neither_opens_nor_drops(queue: &Queue) {
     queue.post([message(1)], START).await;
     let older = queue_ref("p", "q", 6);
     assert!(is_gone(&queue.data().open(&older, START).await));
+    assert!(is_gone(&queue.data().adopt(&older, &Ledger::default(), START).await));
     queue.data().drop_queue(&older).await.unwrap();
     assert_eq!(queue.all(START).await, [1]);
 }

@@ -10,6 +10,7 @@ use zaqar::model::{
     ClaimId, ClientId, Cursor, Epoch, Message, MessageId, NewMessage, ProjectId, QueueName, QueueRef,
 };
 use zaqar::storage::memory::{MemoryManagement, MemoryStore};
+use zaqar::storage::redis::{Options as RedisOptions, RedisStore};
 use zaqar::storage::sql::{SqlManagement, SqlTables};
 use zaqar::storage::sqlite::{Options, SqliteStore};
 use zaqar::storage::{ClaimRequest, Claimed, DataStore, Deletion, ListQuery, Page, Popped, Stats};
@@ -17,10 +18,38 @@ use zaqar::storage::{ClaimRequest, Claimed, DataStore, Deletion, ListQuery, Page
 use crate::support::mariadb::MariaDb;
 use crate::support::postgres::Postgres;
 
-/// A store of messages under test, with the directory that it lies in.
+use crate::redis::invariants;
+use crate::support::redis::RedisServer;
+
+/// A store of messages under test, with what it lies in.
 pub(crate) struct Store {
     pub(crate) data: Arc<dyn DataStore>,
-    _dir: Option<TempDir>,
+    home: Home,
+}
+
+/// What a store lies in; gone when it is dropped.
+enum Home {
+    Elsewhere,
+    Directory { _dir: TempDir },
+    Redis(RedisServer),
+}
+
+impl Store {
+    /// A store in what somebody else keeps.
+    pub(crate) fn elsewhere(data: Arc<dyn DataStore>) -> Self {
+        Self { data, home: Home::Elsewhere }
+    }
+}
+
+impl Drop for Store {
+    /// However a test ends that passes, the keys in Redis must fit one another.
+    fn drop(&mut self) {
+        if let Home::Redis(server) = &self.home
+            && !std::thread::panicking()
+        {
+            invariants::check(server);
+        }
+    }
 }
 
 /// A management store under test, with the directory that it lies in.
@@ -30,13 +59,27 @@ pub(crate) struct ManagementStore {
 }
 
 pub(crate) async fn memory() -> Store {
-    Store { data: Arc::new(MemoryStore::new()), _dir: None }
+    Store::elsewhere(Arc::new(MemoryStore::new()))
 }
 
 pub(crate) async fn sqlite() -> Store {
     let dir = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&dir.path().join("messages.db"), Options::default()).unwrap();
-    Store { data: Arc::new(store), _dir: Some(dir) }
+    Store { data: Arc::new(store), home: Home::Directory { _dir: dir } }
+}
+
+/// One Redis server, with the operations as a function library.
+pub(crate) async fn redis() -> Store {
+    let server = RedisServer::start();
+    let store = RedisStore::open(&server.uri(), &RedisOptions::default()).await.unwrap();
+    Store { data: Arc::new(store), home: Home::Redis(server) }
+}
+
+/// One Redis server, with the operations as scripts.
+pub(crate) async fn redis_scripts() -> Store {
+    let server = RedisServer::start();
+    let store = RedisStore::open_with_scripts(&server.uri(), &RedisOptions::default()).await.unwrap();
+    Store { data: Arc::new(store), home: Home::Redis(server) }
 }
 
 pub(crate) async fn memory_management() -> ManagementStore {

@@ -1,5 +1,7 @@
 //! The end of a store.
 
+use zaqar::storage::Way;
+
 use super::fixture::{Queue, START, ids, message, page, request};
 
 every_store!(a_closed_store_fails_every_call);
@@ -15,6 +17,8 @@ async fn a_closed_store_fails_every_call(queue: &Queue) {
     data.list(&queue.name, &page(), START).await.unwrap_err();
     data.get(&queue.name, &ids([1]), START).await.unwrap_err();
     data.claim(&queue.name, &request(1, 1), START).await.unwrap_err();
-    data.outgoing(&queue.name, 1).await.unwrap_err();
+    data.outgoing(&queue.name, Way::Pool, 1).await.unwrap_err();
+    data.seal(&queue.name, START).await.unwrap_err();
+    data.identity().await.unwrap_err();
     data.sweep(START, 1).await.unwrap_err();
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use zaqar::clock::Timestamp;
 use zaqar::model::{Claim, Message, NewMessage};
-use zaqar::storage::{Deletion, ListQuery, Stats};
+use zaqar::storage::{Deletion, ListQuery, Stats, Way};
 
 use super::fixture::{Queue, START, at, claim_id, everything, message, request};
 
@@ -66,7 +66,7 @@ async fn queues_with_like_names_are_strangers(queue: &Queue) {
     assert_eq!(queue.pop(1, at(1)).await.messages.len(), 1);
     assert_eq!(queue.delete_many(1..=4, None, at(1)).await, Ok(2));
     assert_eq!(queue.purge(at(1)).await, (1, false));
-    queue.data().forget(&queue.name, &[]).await.unwrap();
+    queue.data().forget(&queue.name, Way::DeadLetters, &[1]).await.unwrap();
     for (stranger, before) in &strangers {
         assert_eq!(face(stranger, at(1)).await, *before, "{:?}", stranger.name);
     }

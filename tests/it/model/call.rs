@@ -4,8 +4,10 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use zaqar::clock::Timestamp;
-use zaqar::model::{Cursor, Epoch, Message, MessageId, NewMessage, QueueName, QueueRef};
-use zaqar::storage::{ClaimRequest, DataStore, DeadLetters, Error, ListQuery, Parcel, Result};
+use zaqar::model::{Cursor, Epoch, Message, NewMessage, QueueName, QueueRef};
+use zaqar::storage::{
+    ClaimRequest, DataStore, DeadLetters, Error, Landing, ListQuery, Outgoing, Parcel, Result, Way,
+};
 
 use super::operation::{Claim, List, Number, Operation, Post};
 use crate::contract::fixture::{claim_id, client, id, ids, number};
@@ -65,10 +67,11 @@ impl Call<'_> {
                 text(store.renew(queue, claim_id(*claim), *ttl, *grace, now).await)
             }
             Operation::Release(n) => text(store.release(queue, claim_id(*n), now).await),
-            Operation::Outgoing => text(self.outgoing().await),
+            Operation::Outgoing => text(self.outgoing(usize::MAX).await.map(|away| away.parcels)),
             Operation::HandOver { limit, forget, epoch } => {
                 text(self.hand_over(*limit, *forget, *epoch).await)
             }
+            Operation::Move { to, limit } => text(self.hand_all_over(to, *limit).await),
             Operation::Sweep(budget) => text(self.sweep(*budget).await),
         };
         Answer { text, ..Answer::default() }
@@ -180,24 +183,46 @@ impl Call<'_> {
         panic!("claiming does not end");
     }
 
-    /// The outgoing messages by their numbers: the order of those sent off by different claims is free.
-    async fn outgoing(self) -> Result<Vec<Parcel>> {
-        let mut parcels = self.store.outgoing(self.queue, usize::MAX).await?;
-        parcels.sort_by_key(|parcel| number(parcel.id));
-        Ok(parcels)
+    async fn outgoing(self, limit: usize) -> Result<Outgoing> {
+        self.store.outgoing(self.queue, Way::DeadLetters, limit).await
     }
 
+    /// Carries dead letters from the head of the list to the target of the first one.
     async fn hand_over(self, limit: usize, forget: bool, epoch: i64) -> Result<impl Debug> {
-        let mut parcels = self.outgoing().await?;
-        parcels.truncate(limit);
-        let Some(parcel) = parcels.first() else { return Ok(None) };
-        let target = QueueRef { name: parcel.target.clone(), epoch: Epoch(epoch), ..self.queue.clone() };
-        let imported = text(self.store.import(&target, &parcels, self.now).await);
+        let Outgoing { line, parcels } = self.outgoing(limit).await?;
+        let Some(Landing::End(name)) = parcels.first().map(|parcel| &parcel.landing) else { return Ok(None) };
+        let target = QueueRef { name: name.clone(), epoch: Epoch(epoch), ..self.queue.clone() };
+        let imported = text(self.store.import(&target, line, &parcels, self.now).await);
         if forget {
-            let ids: Vec<MessageId> = parcels.iter().map(|parcel| parcel.id).collect();
-            self.store.forget(self.queue, &ids).await?;
+            self.store.forget(self.queue, Way::DeadLetters, &by_number(&parcels)).await?;
         }
         Ok(Some((imported, parcels)))
+    }
+
+    /// Seals the queue and hands its messages to a new one of the store, at most `limit` at a time, each of them twice.
+    /// What is due is moved before, for not all stores do that at the same time. Dead letters are lost with the source.
+    async fn hand_all_over(self, to: &QueueRef, limit: usize) -> Result<impl Debug> {
+        let Self { store, queue, now } = self;
+        let all = List { after: None, limit: CALLS, without: None, claimed: true, delayed: true };
+        let before = self.list(&all, Cursor::Head).await.text;
+        let ledger = store.seal(queue, now).await?;
+        let source = queue.sealed();
+        store.adopt(to, &ledger, now).await?;
+        let mut seen = Vec::new();
+        for _ in 0..CALLS {
+            let sent = store.send_off(&source, limit, now).await?;
+            let Outgoing { line, parcels } = store.outgoing(&source, Way::Pool, limit).await?;
+            if sent.left == 0 && parcels.is_empty() {
+                let letters = store.outgoing(&source, Way::DeadLetters, usize::MAX).await?.parcels;
+                store.drop_queue(&source).await?;
+                return Ok((before, seen, letters));
+            }
+            store.import(to, line, &parcels, now).await?;
+            store.import(to, line, &parcels, now).await?;
+            store.forget(&source, Way::Pool, &by_number(&parcels)).await?;
+            seen.extend(parcels.iter().map(|parcel| self.show_parcel(parcel)));
+        }
+        panic!("the hand-over does not end");
     }
 
     /// What is in the store once it is swept.
@@ -229,6 +254,20 @@ impl Call<'_> {
         )
     }
 
+    /// A parcel without the positions, which differ between stores.
+    fn show_parcel(self, parcel: &Parcel) -> String {
+        let Parcel { number: place, id, landing, created, ttl, expires, client, .. } = parcel;
+        let Parcel { claim_count, checksum, body, .. } = parcel;
+        let landing = match landing {
+            Landing::Ready(_) => "ready".to_owned(),
+            Landing::Held { claim, ttl, ends, .. } => format!("held {claim:?} {ttl} {ends:?}"),
+            Landing::End(_) | Landing::Delayed(_) => format!("{landing:?}"),
+        };
+        let life = format!("{created:?} {ttl} {expires:?}");
+        let rest = format!("{client:?} {claim_count} {checksum:?} {body:?}");
+        format!("{place} {} {landing} {life} {rest}", number(*id))
+    }
+
     /// Where a message stands, as far as all stores agree: one whose time has come may not have been moved yet.
     fn stands(self, cursor: Cursor) -> String {
         match cursor {
@@ -236,6 +275,10 @@ impl Call<'_> {
             _ => "ready".to_owned(),
         }
     }
+}
+
+fn by_number(parcels: &[Parcel]) -> Vec<i64> {
+    parcels.iter().map(|parcel| parcel.number).collect()
 }
 
 fn sorted(mut queues: Vec<QueueRef>) -> Vec<QueueRef> {

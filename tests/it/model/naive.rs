@@ -4,15 +4,17 @@
 //! at every message. It knows no bounds, so that nothing is ever left for another call.
 
 mod queue;
+mod transfer;
 
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use uuid::Uuid;
 use zaqar::clock::Timestamp;
-use zaqar::model::{Claim, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
+use zaqar::model::{Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
 use zaqar::storage::{
-    ClaimRequest, Claimed, Claims, Deletion, Error, ListQuery, Messages, Page, Parcel, Popped, Result, Stats,
-    Swept, Transfer,
+    ClaimRequest, Claimed, Claims, Deletion, Error, Ledger, Line, ListQuery, Messages, Outgoing, Page,
+    Parcel, Popped, Result, SentOff, Stats, Swept, Transfer, Way,
 };
 
 use self::queue::NaiveQueue;
@@ -37,7 +39,7 @@ impl Naive {
     /// The same, with the queue tidied up.
     fn tidy<T>(&self, name: &QueueRef, now: Timestamp, act: impl FnOnce(&mut NaiveQueue) -> T) -> Result<T> {
         self.one(name, |queue| {
-            queue.tidy(now);
+            queue.tidy(now, name.epoch.is_sealed());
             act(queue)
         })
     }
@@ -58,7 +60,7 @@ impl Messages for Naive {
                 Some((n, _)) => drop(queues.remove(n)),
                 None => {}
             }
-            queues.push((name.clone(), NaiveQueue::default()));
+            queues.push((name.clone(), NaiveQueue::new()));
             Ok(())
         })
     }
@@ -117,7 +119,9 @@ impl Messages for Naive {
     }
 
     async fn sweep(&self, now: Timestamp, _budget: usize) -> Result<Swept> {
-        self.all(|queues| queues.iter_mut().for_each(|(_, queue)| queue.tidy(now)));
+        self.all(|queues| {
+            queues.iter_mut().for_each(|(name, queue)| queue.tidy(now, name.epoch.is_sealed()))
+        });
         Ok(Swept::default())
     }
 
@@ -135,6 +139,14 @@ impl Messages for Naive {
             let stats: Vec<Stats> = queues.iter().map(|(_, queue)| queue.stats()).collect();
             Ok((stats.iter().map(|stats| stats.free).sum(), stats.iter().map(|stats| stats.claimed).sum()))
         })
+    }
+
+    fn capabilities(&self) -> &'static [Capability] {
+        &[]
+    }
+
+    async fn identity(&self) -> Result<Uuid> {
+        Ok(Uuid::nil())
     }
 
     async fn ping(&self) -> Result<()> {
@@ -177,22 +189,43 @@ impl Claims for Naive {
 
 #[async_trait]
 impl Transfer for Naive {
-    async fn outgoing(&self, name: &QueueRef, limit: usize) -> Result<Vec<Parcel>> {
-        self.one(name, |queue| queue.outgoing.iter().take(limit).cloned().collect())
+    async fn outgoing(&self, name: &QueueRef, way: Way, limit: usize) -> Result<Outgoing> {
+        self.one(name, |queue| queue.outgoing(way, limit))
     }
 
-    async fn import(&self, name: &QueueRef, parcels: &[Parcel], now: Timestamp) -> Result<()> {
-        self.tidy(name, now, |queue| queue.import(parcels, now))
+    async fn import(&self, name: &QueueRef, line: Line, parcels: &[Parcel], now: Timestamp) -> Result<()> {
+        self.tidy(name, now, |queue| queue.import(line, parcels, now))
     }
 
-    async fn forget(&self, name: &QueueRef, ids: &[MessageId]) -> Result<()> {
-        self.one(name, |queue| queue.outgoing.retain(|parcel| !ids.contains(&parcel.id)))
+    async fn forget(&self, name: &QueueRef, way: Way, numbers: &[i64]) -> Result<()> {
+        self.one(name, |queue| {
+            queue.outgoing.retain(|(list, parcel)| *list != way || !numbers.contains(&parcel.number));
+        })
     }
 
     async fn unfinished(&self, limit: usize) -> Result<Vec<QueueRef>> {
         self.all(|queues| {
-            let unfinished = queues.iter().filter(|(_, queue)| !queue.outgoing.is_empty());
+            let unfinished =
+                queues.iter().filter(|(_, queue)| !queue.outgoing(Way::DeadLetters, 1).parcels.is_empty());
             Ok(unfinished.take(limit).map(|(name, _)| name.clone()).collect())
         })
+    }
+
+    async fn seal(&self, name: &QueueRef, _now: Timestamp) -> Result<Ledger> {
+        self.all(|queues| {
+            let found = queues.iter_mut().find(|(queue, _)| queue == name || *queue == name.sealed());
+            let (queue, data) = found.ok_or(Error::Gone)?;
+            queue.epoch = queue.epoch.sealed();
+            Ok(data.ledger())
+        })
+    }
+
+    async fn adopt(&self, name: &QueueRef, ledger: &Ledger, now: Timestamp) -> Result<()> {
+        self.open(name, now).await?;
+        self.one(name, |queue| queue.adopt(ledger))
+    }
+
+    async fn send_off(&self, name: &QueueRef, limit: usize, now: Timestamp) -> Result<SentOff> {
+        self.tidy(name, now, |queue| queue.send_off(limit))
     }
 }

@@ -1,6 +1,7 @@
 //! What a store is told to do. Messages, claims and clients are numbers.
 
 use zaqar::clock::Timestamp;
+use zaqar::model::QueueRef;
 
 /// The number of a message or of a claim.
 pub(super) type Number = u32;
@@ -33,6 +34,11 @@ pub(super) enum Operation {
         limit: usize,
         forget: bool,
         epoch: i64,
+    },
+    /// Hands the whole queue over to that new one, so many messages at a time, and drops it.
+    Move {
+        to: QueueRef,
+        limit: usize,
     },
     /// Sweeps the store with that budget until it is done, and counts and names what is there.
     Sweep(usize),

@@ -8,7 +8,7 @@ use zaqar::clock::Timestamp;
 use super::operation::{Claim, List, Number, Operation, Post, Told};
 use super::pair::{QUEUES, target};
 use super::random::Random;
-use crate::contract::fixture::START;
+use crate::contract::fixture::{START, queue_ref};
 
 /// How many operations a failure shows.
 const SHOWN: usize = 60;
@@ -68,12 +68,27 @@ impl Script {
         } else {
             self.open()
         };
-        if matches!(told.operation, Operation::Drop) && told.epoch >= self.queues[told.queue].epoch {
-            self.queues[told.queue].open = false;
-        }
+        self.note_end(&told);
         self.told.push_front(told.clone());
         self.told.truncate(SHOWN * QUEUES.len());
         told
+    }
+
+    /// Notes what the operation ends: a queue is dropped or goes on as another.
+    fn note_end(&mut self, told: &Told) {
+        let known = &mut self.queues[told.queue];
+        match &told.operation {
+            Operation::Drop if told.epoch >= known.epoch => known.open = false,
+            Operation::Move { to, .. } if known.open && told.epoch == known.epoch => {
+                let moved = std::mem::take(known);
+                known.epoch = moved.epoch;
+                let is_target = |(project, name): &(&str, &str)| *to == queue_ref(project, name, to.epoch.0);
+                if let Some(target) = QUEUES.iter().position(is_target) {
+                    self.queues[target] = Known { epoch: to.epoch.0, ..moved };
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Opens the queue at a new epoch, or again, or at an old one.
@@ -90,7 +105,10 @@ impl Script {
     /// What the queue of the last operation was told of late, the last first.
     pub(super) fn told(&self) -> String {
         let touched = |told: &&Told| {
-            let others = matches!(told.operation, Operation::Sweep(_) | Operation::HandOver { .. });
+            let others = matches!(
+                told.operation,
+                Operation::Sweep(_) | Operation::HandOver { .. } | Operation::Move { .. }
+            );
             told.queue == self.queue || others
         };
         self.told.iter().filter(touched).take(SHOWN).fold(String::new(), |mut text, told| {
@@ -126,8 +144,17 @@ impl Script {
             95..=97 => Operation::Sweep(1 + self.random.index(20)),
             _ if self.random.chance(50) => Operation::Purge,
             _ if self.random.chance(30) => Operation::Drop,
+            _ if self.random.chance(40) => self.move_away(),
             _ => Operation::Stats,
         }
+    }
+
+    /// Into another queue, at a new epoch.
+    fn move_away(&mut self) -> Operation {
+        let target = (self.queue + 1 + self.random.index(QUEUES.len() - 1)) % QUEUES.len();
+        let (project, name) = QUEUES[target];
+        let to = queue_ref(project, name, self.queues[target].epoch + 1);
+        Operation::Move { to, limit: 1 + self.random.index(8) }
     }
 
     /// Lets some time pass: a little, or just until something happens, or long.

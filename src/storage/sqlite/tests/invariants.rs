@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::*;
-use crate::storage::{Claims as _, DeadLetters, Transfer as _};
+use crate::storage::{Claims as _, DeadLetters, Transfer as _, Way};
 
 /// All tables.
 pub(super) const TABLES: [&str; 9] =
@@ -125,10 +125,10 @@ async fn operate(bench: &Bench, numbers: &mut Numbers, now: Timestamp) {
         9 => drop(store.delete(queue, some(numbers), Some(claim.id), now).await.unwrap()),
         10 => {
             bench.numbers(now).await;
-            let parcels = store.outgoing(queue, 3).await.unwrap();
-            let ids: Vec<_> = parcels.iter().map(|parcel| parcel.id).collect();
-            store.import(queue, &parcels, now).await.unwrap();
-            store.forget(queue, &ids).await.unwrap();
+            let away = store.outgoing(queue, Way::DeadLetters, 3).await.unwrap();
+            let numbers: Vec<_> = away.parcels.iter().map(|parcel| parcel.number).collect();
+            store.import(queue, away.line, &away.parcels, now).await.unwrap();
+            store.forget(queue, Way::DeadLetters, &numbers).await.unwrap();
         }
         _ => match numbers.below(8) {
             0 => drop(store.purge(queue, now).await.unwrap()),

@@ -29,7 +29,7 @@ async fn no_statement_is_prepared_twice() {
 
 /// Every operation once or more.
 async fn operations(bench: &Bench, round: u128) {
-    use crate::storage::{Claims as _, Transfer as _};
+    use crate::storage::{Claims as _, Transfer as _, Way};
     let (store, queue) = (&bench.store, &bench.queue);
     let later = NewMessage { delay: 10, ..message(round * 1000 + 500, 10) };
     store.post(queue, vec![later], START).await.unwrap();
@@ -46,7 +46,7 @@ async fn operations(bench: &Bench, round: u128) {
     store.pop(queue, 2, START).await.unwrap();
     store.get(queue, &[id(round * 1000)], START).await.unwrap();
     store.opened(None, 5).await.unwrap();
-    store.outgoing(queue, 5).await.unwrap();
+    store.outgoing(queue, Way::DeadLetters, 5).await.unwrap();
     store.unfinished(5).await.unwrap();
     store.purge(queue, START.plus_seconds(80)).await.unwrap();
     bench.sweep(START.plus_seconds(5000)).await;

@@ -2,39 +2,57 @@
 
 use std::cmp::Ordering;
 
+use uuid::Uuid;
 use zaqar::clock::Timestamp;
 use zaqar::model::{Claim, ClaimId, Cursor, Message, MessageId, NewMessage, Position};
-use zaqar::storage::{ClaimRequest, Claimed, DeadLetters, Deletion, ListQuery, Page, Parcel, Popped, Stats};
+use zaqar::storage::{
+    ClaimRequest, Claimed, DeadLetters, Deletion, Landing, Line, ListQuery, Page, Parcel, Popped, Receipt,
+    Stats, Way,
+};
 
 /// A queue: what is in it, who holds it, and what has left it.
-#[derive(Default)]
 pub(crate) struct NaiveQueue {
-    items: Vec<Item>,
-    claims: Vec<Claim>,
-    last: i64,
-    pub(super) outgoing: Vec<Parcel>,
+    pub(super) items: Vec<Item>,
+    pub(super) claims: Vec<Claim>,
+    pub(super) last: i64,
+    pub(super) line: Line,
+    pub(super) numbers: i64,
+    pub(super) outgoing: Vec<(Way, Parcel)>,
+    pub(super) received: Vec<Receipt>,
 }
 
 /// A message as it was posted, and what became of it.
 #[derive(Clone)]
 pub(crate) struct Item {
-    new: NewMessage,
-    created: Timestamp,
-    expires: Timestamp,
-    stands: Stands,
-    claim: Option<ClaimId>,
-    count: u32,
+    pub(super) new: NewMessage,
+    pub(super) created: Timestamp,
+    pub(super) expires: Timestamp,
+    pub(super) stands: Stands,
+    pub(super) claim: Option<ClaimId>,
+    pub(super) count: u32,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Stands {
+pub(super) enum Stands {
     At(Position),
     Until(Timestamp),
 }
 
 impl NaiveQueue {
-    /// Does at once all that time asks for.
-    pub(super) fn tidy(&mut self, now: Timestamp) {
+    pub(super) fn new() -> Self {
+        Self {
+            items: Vec::new(),
+            claims: Vec::new(),
+            last: 0,
+            line: Line(Uuid::new_v4()),
+            numbers: 0,
+            outgoing: Vec::new(),
+            received: Vec::new(),
+        }
+    }
+
+    /// Does at once all that time asks for. In sealed data nothing that was delayed becomes ready.
+    pub(super) fn tidy(&mut self, now: Timestamp, sealed: bool) {
         self.items.retain(|item| item.expires > now);
         self.claims.retain(|claim| claim.expires > now);
         for item in &mut self.items {
@@ -45,6 +63,7 @@ impl NaiveQueue {
         for n in 0..self.items.len() {
             if let Stands::Until(due) = self.items[n].stands
                 && due <= now
+                && !sealed
             {
                 self.items[n].stands = Stands::At(self.next_position(now));
             }
@@ -57,7 +76,7 @@ impl NaiveQueue {
         self.claims.retain(|claim| items.iter().any(|item| item.claim == Some(claim.id)));
     }
 
-    fn next_position(&mut self, now: Timestamp) -> Position {
+    pub(super) fn next_position(&mut self, now: Timestamp) -> Position {
         self.last = (self.last + 1).max(now.micros());
         Position(self.last)
     }
@@ -66,12 +85,12 @@ impl NaiveQueue {
         self.items.iter().find(|item| item.new.id == id)
     }
 
-    fn alive(&self, claim: ClaimId) -> Option<Claim> {
+    pub(super) fn alive(&self, claim: ClaimId) -> Option<Claim> {
         self.claims.iter().find(|other| other.id == claim).copied()
     }
 
     /// Removes the messages that `unwanted` names: the removed ones.
-    fn remove(&mut self, unwanted: impl Fn(&Item) -> bool) -> Vec<Item> {
+    pub(super) fn remove(&mut self, unwanted: impl Fn(&Item) -> bool) -> Vec<Item> {
         let (removed, kept) = self.items.drain(..).partition(|item| unwanted(item));
         self.items = kept;
         self.tidy_claims();
@@ -88,24 +107,6 @@ impl NaiveQueue {
                 };
                 let expires = now.plus_seconds(new.ttl);
                 self.items.push(Item { new, created: now, expires, stands, claim: None, count: 0 });
-            }
-        }
-    }
-
-    pub(super) fn import(&mut self, parcels: &[Parcel], now: Timestamp) {
-        for parcel in parcels.iter().cloned() {
-            if parcel.expires > now && self.find(parcel.id).is_none() {
-                let new = NewMessage {
-                    id: parcel.id,
-                    ttl: parcel.ttl,
-                    delay: 0,
-                    client: parcel.client,
-                    checksum: parcel.checksum,
-                    body: parcel.body,
-                };
-                let stands = Stands::At(self.next_position(now));
-                let (created, expires) = (parcel.created, parcel.expires);
-                self.items.push(Item { new, created, expires, stands, claim: None, count: 0 });
             }
         }
     }
@@ -218,9 +219,8 @@ impl NaiveQueue {
             }
             match request.dead_letters.as_ref().filter(|dead| self.is_over(id, dead)) {
                 Some(dead) => {
-                    let item = self.remove_one(id);
-                    self.outgoing.retain(|parcel| parcel.id != id);
-                    self.outgoing.push(item.parcel(dead, now));
+                    let parcel = self.remove_one(id).dead_letter(dead, now);
+                    self.send(Way::DeadLetters, parcel);
                     won.outgoing += 1;
                 }
                 None => won.messages.push(self.hold(id, claim, request)),
@@ -274,7 +274,7 @@ impl NaiveQueue {
 }
 
 impl Item {
-    fn is_delayed(&self) -> bool {
+    pub(super) fn is_delayed(&self) -> bool {
         matches!(self.stands, Stands::Until(_))
     }
 
@@ -310,13 +310,20 @@ impl Item {
         }
     }
 
-    fn parcel(&self, dead: &DeadLetters, now: Timestamp) -> Parcel {
+    fn dead_letter(&self, dead: &DeadLetters, now: Timestamp) -> Parcel {
+        let (ttl, expires) =
+            dead.ttl.map_or((self.new.ttl, self.expires), |ttl| (ttl, now.plus_seconds(ttl)));
+        Parcel { ttl, expires, ..self.parcel(Landing::End(dead.target.clone())) }
+    }
+
+    pub(super) fn parcel(&self, landing: Landing) -> Parcel {
         Parcel {
+            number: 0,
             id: self.new.id,
-            target: dead.target.clone(),
+            landing,
             created: self.created,
-            ttl: dead.ttl.unwrap_or(self.new.ttl),
-            expires: dead.ttl.map_or(self.expires, |ttl| now.plus_seconds(ttl)),
+            ttl: self.new.ttl,
+            expires: self.expires,
             client: self.new.client.clone(),
             claim_count: self.count,
             checksum: self.new.checksum,
