@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::task::JoinSet;
 use zaqar::clock::Timestamp;
-use zaqar::model::{Pool, PoolName, ProjectId, QueueName};
+use zaqar::model::{Metadata, Pool, PoolName, ProjectId, QueueName};
 use zaqar::storage::{Catalogue as _, Changed, Management as _, Placing};
 
 use super::common::{Fresh, create, found, name, object, project};
@@ -23,7 +23,7 @@ fn queue(name: &str) -> Changed {
 
 fn pool(name: &str) -> Pool {
     let uri = format!("redis://{name}");
-    Pool { name: PoolName::new(name), uri, weight: 1, flavor: None, options: Default::default() }
+    Pool { name: PoolName::new(name), uri, weight: 1, flavor: None, options: Metadata::new() }
 }
 
 async fn every_change_is_told(fresh: &Fresh) {

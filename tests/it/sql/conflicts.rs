@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::task::JoinSet;
-use zaqar::model::PoolName;
+use zaqar::model::{Metadata, Pool, PoolName};
 use zaqar::storage::sql::SqlManagement;
 use zaqar::storage::{Catalogue as _, Management as _};
 
@@ -55,15 +55,15 @@ async fn a_deadlock_is_survived(fresh: &Fresh) {
     for n in 0..FILLING {
         create(&store, &format!("filling{n}"), 1, json!({})).await.unwrap();
     }
-    let pool = zaqar::model::Pool {
+    let pool = Pool {
         name: PoolName::new("a"),
         uri: "redis://a".into(),
         weight: 1,
         flavor: None,
-        options: Default::default(),
+        options: Metadata::new(),
     };
     store.put_pool(&pool).await.unwrap();
-    store.create_queue(&queue_ref("p", "q", 1), &Default::default(), Some(&pool.name)).await.unwrap();
+    store.create_queue(&queue_ref("p", "q", 1), &Metadata::new(), Some(&pool.name)).await.unwrap();
     let (mut other, mut admin) = (fresh.other().await, fresh.other().await);
     let before = deadlocks(fresh.kind, &mut admin).await;
 
@@ -95,17 +95,17 @@ async fn a_deadlock_is_survived(fresh: &Fresh) {
 async fn bustle(store: &SqlManagement, worker: i64) -> zaqar::storage::Result<()> {
     for round in 0..12 {
         let queue = queue_ref("p", &format!("q{}", round % 3), worker * 100 + round);
-        let pool = zaqar::model::Pool {
+        let pool = Pool {
             name: PoolName::new(&format!("pool{}", round % 2)),
             uri: format!("redis://pool{}", round % 2),
             weight: 1,
             flavor: None,
-            options: Default::default(),
+            options: Metadata::new(),
         };
         store.put_pool(&pool).await?;
-        let (record, _) = store.create_queue(&queue, &Default::default(), None).await?;
+        let (record, _) = store.create_queue(&queue, &Metadata::new(), None).await?;
         store.place_queue(&record.queue, &pool.name).await?;
-        store.replace_metadata(&record, &Default::default(), None).await?;
+        store.replace_metadata(&record, &Metadata::new(), None).await?;
         if round % 4 == worker % 4 {
             store.delete_queue(&record.queue.project, &record.queue.name).await?;
         }
