@@ -369,3 +369,6 @@ pub(super) fn ledger(last: Value, receipts: Value) -> Result<Ledger> {
     }
     Ok(Ledger { last, received })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Epochs: only the current life of a queue answers.
 
+use zaqar::model::Epoch;
 use zaqar::storage::{Error, Ledger, Line, Result, Way};
 
 use super::fixture::{Queue, START, at, claim_id, id, ids, message, page, queue_ref, request};
@@ -8,6 +9,7 @@ every_store!(
     a_dropped_queue_is_gone,
     a_newer_epoch_begins_with_nothing,
     an_older_epoch_neither_opens_nor_drops,
+    a_sealed_queue_makes_room_for_its_next_life,
     opened_queues_are_listed,
     opening_again_keeps_everything,
     other_epochs_are_gone_for_every_call,
@@ -18,7 +20,7 @@ fn is_gone<T>(result: &Result<T>) -> bool {
 }
 
 /// Every call on the queue of that epoch answers that it is gone.
-async fn assert_gone(queue: &Queue, epoch: i64) {
+pub(super) async fn assert_gone(queue: &Queue, epoch: i64) {
     let data = queue.data();
     let name = &queue_ref(queue.name.project.as_str(), queue.name.name.as_str(), epoch);
     let answers = [
@@ -38,7 +40,6 @@ async fn assert_gone(queue: &Queue, epoch: i64) {
         ("outgoing", is_gone(&data.outgoing(name, Way::DeadLetters, 1).await)),
         ("import", is_gone(&data.import(name, Line(uuid::Uuid::nil()), &[], START).await)),
         ("forget", is_gone(&data.forget(name, Way::DeadLetters, &[1]).await)),
-        ("seal", is_gone(&data.seal(name, START).await)),
         ("send_off", is_gone(&data.send_off(name, 1, START).await)),
     ];
     for (call, gone) in answers {
@@ -49,8 +50,10 @@ async fn assert_gone(queue: &Queue, epoch: i64) {
 async fn other_epochs_are_gone_for_every_call(queue: &Queue) {
     queue.post([message(1), message(2)], START).await;
     queue.claim(&request(1, 1), START).await;
-    for epoch in [6, 8, 0, -7, i64::MAX] {
+    for epoch in [6, 8, 0, -7, i64::MAX, Epoch(7).sealed().0] {
         assert_gone(queue, epoch).await;
+        let name = queue_ref("p", "q", epoch);
+        assert!(is_gone(&queue.data().seal(&name, START).await), "seal at epoch {epoch}");
     }
     assert_eq!(queue.all(START).await, [1, 2], "and nothing has changed");
     assert_eq!(queue.held(1, at(59)).await, Some(vec![1]));
@@ -133,4 +136,21 @@ async fn opened_queues_are_listed(queue: &Queue) {
         assert_eq!(found.len(), expected.len(), "by {limit}");
         assert!(expected.iter().all(|queue| found.contains(queue)), "by {limit}");
     }
+}
+
+async fn a_sealed_queue_makes_room_for_its_next_life(queue: &Queue) {
+    let (data, sealed) = (queue.data(), queue.name.sealed());
+    queue.post([message(1)], START).await;
+    data.seal(&queue.name, START).await.unwrap();
+    assert!(is_gone(&data.open(&queue.name, START).await), "the life that was sealed does not come back");
+    data.drop_queue(&queue.name).await.unwrap();
+    assert_eq!(data.stats(&sealed, START).await.unwrap().free, 1, "nor does its end touch what was sealed");
+    let next = queue.other("p", "q", 8).await;
+    assert!(is_gone(&data.stats(&sealed, START).await));
+    next.post([message(2)], START).await;
+    data.drop_queue(&sealed).await.unwrap();
+    assert_eq!(next.all(START).await, [2]);
+    data.seal(&next.name, START).await.unwrap();
+    data.drop_queue(&next.name.sealed()).await.unwrap();
+    assert!(is_gone(&data.stats(&next.name.sealed(), START).await));
 }

@@ -12,7 +12,9 @@ local SILENT = 86400
 local function dispatch(q, list, sent, ttl, ends, unready)
   if #sent == 0 then return end
   local key, ids, states, order, parcels = q.key, {}, {}, {}, {}
-  local number = call('HINCRBY', key .. ':g', 'g', #sent) - #sent
+  -- By time, as positions are: what was lost in a failover must not come back under a number that was received.
+  local number = max(tonumber(call('HGET', key .. ':g', 'g') or 0), q.now - 1)
+  call('HSET', key .. ':g', 'g', score(number + #sent))
   for i, one in ipairs(sent) do
     local id, message, found = one[1], one[2], one[3]
     ids[i], states[i] = id, found
@@ -31,7 +33,8 @@ end
 operations.outgoing = function(key, args)
   local q = enter(key, args)
   if not q then return gone() end
-  local numbers, reply = call('ZRANGE', key .. args[3], 0, tonumber(args[4]) - 1), {}
+  local limit, numbers, reply = tonumber(args[4]), {}, {}
+  if limit > 0 then numbers = call('ZRANGE', key .. args[3], 0, limit - 1) end
   local parcels = values(key .. ':p', numbers)
   for i, number in ipairs(numbers) do push(reply, number, parcels[i]) end
   return { call('HGET', key .. ':g', 'y'), reply }

@@ -92,16 +92,23 @@ local function rank_behind(q, due, id)
   return low
 end
 
+-- The most bytes that a listing looks at before it lets others have the server.
+local MANY_BYTES = 16777216
+
 -- A page being filled: what was found, what is the most that may be, and what was looked at last.
 local function new_page(args)
   return {
     reply = {}, found = 0, limit = tonumber(args[6]), without = args[7] ~= '' and args[7], examined = 0,
-    last = {}, known = {},
+    bytes = 0, last = {}, known = {},
   }
 end
 
+local function has_looked_enough(page)
+  return page.examined >= EXAMINED or page.bytes >= MANY_BYTES
+end
+
 local function goes_on(page)
-  return page.found < page.limit and page.examined < EXAMINED
+  return page.found < page.limit and not has_looked_enough(page)
 end
 
 -- How many messages to fetch.
@@ -111,7 +118,7 @@ end
 
 -- Looks at a message: true if it was left out as the reader's own.
 local function look(q, page, id, message, found)
-  page.examined = page.examined + 1
+  page.examined, page.bytes = page.examined + 1, page.bytes + #message
   if end_of(message, found) <= q.now then return false end
   if page.without and is_of(message, page.without) then return true end
   show(q, page.reply, id, message, found, page.known)
@@ -170,7 +177,7 @@ operations.list = function(key, args)
   if args[9] == '1' and not more then list_delayed(q, page, args[4], args[5]) end
   local resume, last, due = 0, {}, ''
   if page.found < page.limit then
-    if page.examined >= EXAMINED then
+    if has_looked_enough(page) then
       resume, last = 1, { page.last[1], page.last[2], page.last[3] or '' }
     elseif more then
       resume = 2
