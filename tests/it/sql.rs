@@ -30,7 +30,9 @@ macro_rules! tests_on {
     };
 }
 
+mod changes;
 mod common;
+mod conflicts;
 mod filters;
 mod outages;
 mod takeover;
