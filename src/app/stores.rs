@@ -2,19 +2,22 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use secrecy::ExposeSecret as _;
 
 use super::state_directory;
 use crate::config::Config;
 use crate::storage::memory::{MemoryManagement, MemoryStore};
+use crate::storage::redis::{self, RedisStore};
 use crate::storage::sql::SqlManagement;
 use crate::storage::sqlite::{Options, SqliteStore};
 use crate::storage::timed::Timed;
 use crate::storage::{DataStore, ManagementStore, Stores};
 
 /// Message stores that are built in.
-pub const DATA_DRIVERS: &[&str] = &["sqlite", "memory"];
+pub const DATA_DRIVERS: &[&str] = &["sqlite", "redis", "memory"];
 
 /// Management stores that are built in.
 pub const MANAGEMENT_DRIVERS: &[&str] = &["sqlalchemy", "memory"];
@@ -24,6 +27,7 @@ pub(super) async fn open(config: &Config) -> anyhow::Result<Stores> {
     config.check_stores(DATA_DRIVERS, MANAGEMENT_DRIVERS)?;
     let data: Arc<dyn DataStore> = match config.drivers.message_store.as_str() {
         "memory" => Arc::new(MemoryStore::default()),
+        "redis" => Arc::new(redis(config).await?),
         _ => Arc::new(sqlite(config)?),
     };
     let management: Arc<dyn ManagementStore> = match config.drivers.management_store.as_str() {
@@ -37,13 +41,27 @@ pub(super) async fn open(config: &Config) -> anyhow::Result<Stores> {
 }
 
 /// The message store for a second process that only sweeps it; `None` where it lives in the server alone.
-pub fn shared_store(config: &Config) -> anyhow::Result<Option<SqliteStore>> {
-    if config.drivers.message_store != "sqlite" {
-        return Ok(None);
+pub async fn shared_store(config: &Config) -> anyhow::Result<Option<Arc<dyn DataStore>>> {
+    match config.drivers.message_store.as_str() {
+        "memory" => Ok(None),
+        "redis" => Ok(Some(Arc::new(redis(config).await?))),
+        _ => {
+            let path = sqlite_path(config)?;
+            let store = SqliteStore::open_shared(&path, Options::default())
+                .with_context(|| format!("message store {}", path.display()))?;
+            Ok(Some(Arc::new(store)))
+        }
     }
-    let path = sqlite_path(config)?;
-    let store = SqliteStore::open_shared(&path, Options::default());
-    store.map(Some).with_context(|| format!("message store {}", path.display()))
+}
+
+/// The message store in Redis.
+async fn redis(config: &Config) -> anyhow::Result<RedisStore> {
+    let section = &config.redis_messages;
+    let options = redis::Options {
+        max_reconnect_attempts: section.max_reconnect_attempts,
+        reconnect_sleep: Duration::try_from_secs_f64(section.reconnect_sleep).unwrap_or(Duration::MAX),
+    };
+    RedisStore::open(section.uri.expose_secret(), &options).await.context("[drivers:message_store:redis] uri")
 }
 
 /// The embedded message store.
@@ -72,7 +90,7 @@ async fn management(config: &Config) -> anyhow::Result<SqlManagement> {
 /// The URL of the management database: as configured, else a file in the state directory. It may hold a password.
 pub fn management_uri(config: &Config) -> anyhow::Result<String> {
     Ok(match &config.sqlalchemy.uri {
-        Some(uri) => secrecy::ExposeSecret::expose_secret(uri).to_owned(),
+        Some(uri) => uri.expose_secret().to_owned(),
         None => format!("sqlite:///{}", state(config)?.join("management.db").display()),
     })
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use super::common::{self, Common};
 use crate::app;
 use crate::clock::Clock;
-use crate::storage::{Messages as _, STEP, Swept};
+use crate::storage::{STEP, Swept};
 
 const TOOL: &str = "zaqar-gc";
 
@@ -22,11 +22,8 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let config = arguments.common.config(TOOL)?;
     let _telemetry = common::telemetry(&config, TOOL)?;
-    let Some(store) = app::shared_store(&config)? else {
-        println!("nothing to do: the memory store lives in the server, which sweeps it itself");
-        return Ok(());
-    };
     let swept = common::runtime(1)?.block_on(async {
+        let Some(store) = app::shared_store(&config).await? else { return Ok(None) };
         let mut sum = Swept::default();
         loop {
             let swept = store.sweep(Clock::system().now(), STEP).await.context("the sweep was cut short")?;
@@ -34,10 +31,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             sum.claims += swept.claims;
             if !swept.more {
                 store.close().await;
-                return anyhow::Ok(sum);
+                return anyhow::Ok(Some(sum));
             }
         }
     })?;
-    println!("freed {} expired messages and {} expired claims", swept.messages, swept.claims);
+    match swept {
+        Some(swept) => {
+            println!("freed {} expired messages and {} expired claims", swept.messages, swept.claims);
+        }
+        None => println!("nothing to do: the memory store lives in the server, which sweeps it itself"),
+    }
     Ok(())
 }

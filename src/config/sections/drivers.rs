@@ -19,7 +19,7 @@ section! {
     pub struct Drivers {
         /// The only front door to serve: wsgi (the REST API) or websocket. Unset: all that are built in.
         transport: Option<ApiTransport> = "" [effective],
-        /// The store of messages: sqlite (embedded, durable) or memory (lost at the end of the process).
+        /// The store of messages: redis, sqlite (embedded, durable) or memory (lost at the end of the process).
         message_store: String = "sqlite" [effective, formerly(&["storage"])],
         /// The store of queues and their metadata.
         management_store: String = "sqlalchemy" [effective],
@@ -60,15 +60,15 @@ section! {
         uri: Option<SecretString> = "" [effective],
     }
 
-    /// A store in Redis.
+    /// A store in Redis or Valkey.
     pub struct Redis {
-        /// The server: `redis://[user:password@]host[:port][?options]`, a list of Sentinels with a master option,
-        /// or `redis:/path/to/socket`.
-        uri: SecretString = "redis://127.0.0.1:6379",
-        /// Attempts to connect again before a call fails.
-        max_reconnect_attempts: u32 = "10",
-        /// Seconds before the second attempt; doubled with each one after it.
-        reconnect_sleep: f64 = "1.0" [min(0)],
+        /// The server: `redis://[user:password@]host[:port][?options]`, `rediss://` for TLS, several hosts with
+        /// `master=<name>` (Sentinels) or `cluster=true`, or `redis:///path/to/socket`.
+        uri: SecretString = "redis://127.0.0.1:6379" [effective],
+        /// Attempts to connect that one call makes, within its deadline.
+        max_reconnect_attempts: u32 = "10" [effective],
+        /// Seconds between two attempts; more than one counts as one.
+        reconnect_sleep: f64 = "1.0" [min(0), effective],
     }
 
     /// A store in `MongoDB`.
