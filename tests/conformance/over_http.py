@@ -49,10 +49,9 @@ def pytest_configure(config):
     with open(config.getoption("--remote")) as file:
         remote = json.load(file)
     SERVERS.update(remote["servers"])
-    # What the package's tests call MongoDB is where they put pools.
-    os.environ["ZAQAR_TEST_MONGODB_URL"] = remote["pool_uri"]
     config.excluded_tests = remote["excluded"]
     _take_the_place_of_bootstrap()
+    _keep_pools_in(remote["pool_uri"])
 
 
 def test_name(item):
@@ -227,3 +226,17 @@ def _take_the_place_of_bootstrap():
 
     base._TEST_INTEGRATION = False
     base.FunctionalTestBase.tearDownClass = classmethod(lambda cls: None)
+
+
+def _keep_pools_in(uri):
+    # What the package's tests call MongoDB is where they put pools. Its own variable for this would also change
+    # the names of the files by which `RemoteBootstrap` knows the kind of server.
+    from zaqar.tests import base
+
+    original = base.TestBase.setUp
+
+    def set_up(self):
+        original(self)
+        self.mongodb_url = uri
+
+    base.TestBase.setUp = set_up
