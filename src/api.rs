@@ -30,6 +30,8 @@ pub struct Api {
     pub service: Service,
     /// `[DEFAULT] admin_mode`: mounts the administrators' routes.
     pub admin_mode: bool,
+    /// `[DEFAULT] pooling`: with `admin_mode`, mounts pools and flavors.
+    pub pooling: bool,
     /// `[cors]`.
     pub cors: Arc<Cors>,
     /// Whether load balancers may send requests here.

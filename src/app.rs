@@ -16,9 +16,10 @@ use crate::config::{ApiTransport, AuthStrategy, ClientIdUuidSafe, Config, Config
 use crate::model::limits::{Defaults, Limits};
 use crate::server::{self, ConnectionCounts, Drained, ListenerSettings, Tls};
 use crate::service::vault::Vault;
-use crate::service::{Feed, Service, Settings, Sweeper};
+use crate::service::{Feed, Pooling, Service, Settings, Sweeper};
 use crate::telemetry::{self, Metric};
 
+mod pools;
 mod state;
 mod stores;
 
@@ -40,11 +41,13 @@ impl App {
         refuse_unsafe(config)?;
         let vault = vault(config);
         let stores = stores::open(config).await?;
-        let service = Service::new(settings(config), stores, clock, vault, TaskTracker::new());
+        let (settings, opener) = (settings(config), pools::opener(config));
+        let service = Service::with_pools(settings, stores, opener, clock, vault, TaskTracker::new());
         let disable_file = config.listener.healthcheck_disable_file.as_ref().map(PathBuf::from);
         let api = Api {
             service: service.clone(),
             admin_mode: config.default.admin_mode,
+            pooling: config.default.pooling,
             cors: Arc::new(cors(config)),
             readiness: Arc::new(Readiness::new(disable_file)),
             compress: config.listener.gzip,
@@ -154,6 +157,8 @@ fn settings(config: &Config) -> Settings {
         limits: Limits {
             max_queues_per_page: transport.max_queues_per_page as usize,
             max_messages_per_page: transport.max_messages_per_page as usize,
+            max_pools_per_page: transport.max_pools_per_page as usize,
+            max_flavors_per_page: transport.max_flavors_per_page as usize,
             max_messages_per_claim_or_pop: transport.max_messages_per_claim_or_pop as usize,
             max_queue_metadata: transport.max_queue_metadata,
             max_messages_post_size: transport.max_messages_post_size,
@@ -173,6 +178,10 @@ fn settings(config: &Config) -> Settings {
         free_client_ids: transport.client_id_uuid_safe == ClientIdUuidSafe::Off,
         checksums: config.default.enable_checksum,
         delete_needs_claims: transport.message_delete_with_claim_id,
+        pooling: config.default.pooling.then(|| Pooling {
+            virtual_pool: config.pooling_catalog.enable_virtual_pool,
+            protect_used: config.pooling_catalog.protect_used_pools,
+        }),
     }
 }
 

@@ -80,6 +80,21 @@ pub enum Error {
     /// The given claim does not exist or has expired.
     #[error("claim gone")]
     ClaimGone,
+    /// There is no such pool; the name stands as the client sent it.
+    #[error("pool {0} missing")]
+    PoolMissing(String),
+    /// There is no such flavor; the name stands as the client sent it.
+    #[error("flavor {0} missing")]
+    FlavorMissing(String),
+    /// A pool's store cannot do what the other pools of its flavor can.
+    #[error("the pool does not fit its flavor")]
+    PoolMismatch,
+    /// A pool cannot be deleted, in these words.
+    #[error("pool in use: {0}")]
+    PoolInUse(Cow<'static, str>),
+    /// A flavor cannot be stored, under this title and in these words.
+    #[error("flavor refused: {1}")]
+    FlavorRefused(&'static str, Cow<'static, str>),
     /// The request contradicts the state of the resource, in these words.
     #[error("conflict: {0}")]
     Conflict(Cow<'static, str>),
@@ -135,7 +150,9 @@ impl Error {
             | Self::QueueMissing(..)
             | Self::MessageMissing(..)
             | Self::MessagesMissing(..)
-            | Self::ClaimMissing(..) => StatusCode::NOT_FOUND,
+            | Self::ClaimMissing(..)
+            | Self::PoolMissing(_)
+            | Self::FlavorMissing(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -151,8 +168,10 @@ impl Error {
             | Self::BodyMissing
             | Self::MessageNotClaimed
             | Self::ClaimGone
+            | Self::PoolMismatch
+            | Self::FlavorRefused(..)
             | Self::ClaimsDoNotMatch(_) => StatusCode::BAD_REQUEST,
-            Self::Forbidden | Self::MessageClaimed => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::MessageClaimed | Self::PoolInUse(_) => StatusCode::FORBIDDEN,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Unavailable(..) | Self::Sealed(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -180,10 +199,16 @@ impl Error {
             Self::QueueMissing(..)
             | Self::MessageMissing(..)
             | Self::MessagesMissing(..)
-            | Self::ClaimMissing(..) => "Not found",
-            Self::MessageClaimed | Self::MessageNotClaimed | Self::ClaimGone | Self::ClaimsDoNotMatch(_) => {
-                "Unable to delete"
-            }
+            | Self::ClaimMissing(..)
+            | Self::PoolMissing(_)
+            | Self::FlavorMissing(_) => "Not found",
+            Self::MessageClaimed
+            | Self::MessageNotClaimed
+            | Self::ClaimGone
+            | Self::ClaimsDoNotMatch(_)
+            | Self::PoolInUse(_) => "Unable to delete",
+            Self::PoolMismatch => "Unable to create pool",
+            Self::FlavorRefused(title, _) => title,
             Self::Conflict(_) => "Resource conflict",
             Self::RequestTimeout => "408 Request Timeout",
             Self::Unavailable(..) | Self::Sealed(_) => "Service temporarily unavailable",
@@ -206,7 +231,14 @@ impl Error {
             Self::ProjectIdEmpty => PROJECT_EMPTY.into(),
             Self::QueueIdentification => QUEUE_IDENTIFICATION.into(),
             Self::Parameter(name, kind) => parameter(name, *kind).into(),
-            Self::Invalid(words) | Self::Body(words) | Self::Conflict(words) => words.clone(),
+            Self::Invalid(words)
+            | Self::Body(words)
+            | Self::Conflict(words)
+            | Self::PoolInUse(words)
+            | Self::FlavorRefused(_, words) => words.clone(),
+            Self::PoolMissing(name) => format!("Pool {name} does not exist").into(),
+            Self::FlavorMissing(name) => format!("Flavor {name} does not exist").into(),
+            Self::PoolMismatch => POOL_MISMATCH.into(),
             Self::BodyMissing => "Request body can not be empty".into(),
             Self::Forbidden => "You are not authorized to complete this action.".into(),
             Self::QueueMissing(queue, project) => {
@@ -256,6 +288,9 @@ impl From<BodyError> for Error {
     }
 }
 
+/// What stands where a store cannot do what a flavor promises.
+pub(crate) const POOL_MISMATCH: &str =
+    "The pool being added does not support the minimum set of capabilities";
 const NOT_ACCEPTABLE: &str = "Endpoint only serves `application/json`; specify client-side media type support \
                               with the \"Accept\" header.";
 const FORM_ENCODED: &str = "Endpoint does not accept `application/x-www-form-urlencoded` content; currently \

@@ -8,10 +8,14 @@ mod claims;
 mod context;
 mod dead_letters;
 mod feed;
+mod flavors;
 mod health;
 mod messages;
+mod placement;
+mod pools;
 mod purge;
 mod queues;
+mod reconcile;
 mod registry;
 mod sweep;
 pub mod vault;
@@ -24,15 +28,19 @@ pub use self::claims::ClaimAnswer;
 pub use self::context::Context;
 use self::dead_letters::MoveLocks;
 pub use self::feed::Feed;
-pub use self::health::{HealthReport, Probe};
+pub use self::flavors::FlavorView;
+pub use self::health::{HealthReport, Probe, StoreHealth};
 pub use self::messages::{ListRequest, Listing, MessageView, PostTerms, Removal};
+pub use self::placement::Pooling;
 pub use self::queues::{QueueListRequest, QueueListing};
 use self::registry::Registry;
 pub use self::sweep::Sweeper;
 use self::vault::Vault;
 use crate::clock::Clock;
+use crate::model::PoolName;
 use crate::model::limits::Limits;
-use crate::storage::Stores;
+use crate::storage::pooled::{self, Opener, Pools};
+use crate::storage::{DataStore, Stores};
 
 /// What the service needs to know of the configuration.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +53,8 @@ pub struct Settings {
     pub checksums: bool,
     /// `[transport] message_delete_with_claim_id`: bulk deletion wants claims.
     pub delete_needs_claims: bool,
+    /// `[DEFAULT] pooling`: set where queues are spread over pools.
+    pub pooling: Option<Pooling>,
 }
 
 /// The service: every operation is a method of it. Cheap to clone.
@@ -56,6 +66,7 @@ pub struct Service {
 struct Inner {
     settings: Settings,
     stores: Stores,
+    pools: Pools,
     clock: Clock,
     vault: Vault,
     registry: Registry,
@@ -67,8 +78,21 @@ impl Service {
     /// The service over these stores. Work that must outlive its request runs in `tasks`, which the caller
     /// waits for at the end.
     pub fn new(settings: Settings, stores: Stores, clock: Clock, vault: Vault, tasks: TaskTracker) -> Self {
+        Self::with_pools(settings, stores, pooled::opens_nothing(), clock, vault, tasks)
+    }
+
+    /// The same with a way to open the stores of pools.
+    pub fn with_pools(
+        settings: Settings,
+        stores: Stores,
+        opener: Opener,
+        clock: Clock,
+        vault: Vault,
+        tasks: TaskTracker,
+    ) -> Self {
+        let pools = Pools::new(stores.data.clone(), stores.management.clone(), opener, tasks.clone());
         let (registry, moves) = (Registry::default(), MoveLocks::default());
-        Self { inner: Arc::new(Inner { settings, stores, clock, vault, registry, moves, tasks }) }
+        Self { inner: Arc::new(Inner { settings, stores, pools, clock, vault, registry, moves, tasks }) }
     }
 
     /// The limits that requests are held to.
@@ -87,13 +111,39 @@ impl Service {
     }
 
     /// Notes that pools or flavors may have changed.
-    fn pools_changed(&self) {}
+    fn pools_changed(&self) {
+        let service = self.clone();
+        self.inner.tasks.spawn(async move {
+            if let Err(error) = service.inner.pools.refresh().await {
+                tracing::warn!(error.cause = ?error, "the pools could not be read again");
+            }
+        });
+    }
+
+    /// The store of the configuration and those of all pools, each with the name of its pool. One that cannot be
+    /// opened is left out and named in the log.
+    async fn every_store(&self) -> Vec<(Option<PoolName>, Arc<dyn DataStore>)> {
+        let pools = &self.inner.pools;
+        if self.inner.settings.pooling.is_some()
+            && let Err(error) = pools.all().await
+        {
+            tracing::warn!(error.cause = ?error, "the pools could not be read");
+        }
+        let mut stores = Vec::new();
+        for (name, store) in pools.every().await {
+            match store {
+                Ok(store) => stores.push((name, store)),
+                Err(error) => tracing::warn!(error.cause = ?error, "a pool is left out"),
+            }
+        }
+        stores
+    }
 
     /// Ends the stores in order, after the work in progress.
     pub async fn close(&self) {
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
-        self.inner.stores.data.close().await;
+        self.inner.pools.close().await;
         self.inner.stores.management.close().await;
     }
 }

@@ -32,6 +32,7 @@
 
 mod catalogue;
 pub mod memory;
+pub mod pooled;
 pub mod redis;
 pub mod sql;
 pub mod sqlite;
@@ -243,12 +244,13 @@ pub struct Swept {
 /// The messages of a queue.
 #[async_trait]
 pub trait Messages: Send + Sync {
-    /// Makes the data of the queue exist at its epoch. Data of an older epoch is dropped; where a newer one is
-    /// there, [`Error::Gone`]. Idempotent. Redis: `open`, a hash with the epoch and the last position.
+    /// Makes the data of the queue exist at its epoch. Data of an older epoch is dropped, sealed or not; where a newer
+    /// one is there, or the sealed one, [`Error::Gone`]. Idempotent. Redis: `open`, a hash with the epoch and the last position.
     async fn open(&self, queue: &QueueRef, now: Timestamp) -> Result<()>;
 
     /// Drops all data of the queue of this epoch or an older one, claims and outgoing messages too. Data of a
-    /// newer epoch stays, without an error. Redis: `drop`, which unlinks the keys.
+    /// newer epoch stays, without an error; so does sealed data where the ordinary epoch is named, and the other way
+    /// round, so that nobody who comes late drops what has come back meanwhile. Redis: `drop`, which unlinks the keys.
     async fn drop_queue(&self, queue: &QueueRef) -> Result<()>;
 
     /// Stores all messages or none, in order. Repeating a call does not store an id twice. Redis: `post`.

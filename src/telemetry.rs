@@ -2,10 +2,12 @@
 //!
 //! * [`Metric`] is the table of all metrics; [`count`], [`gauge`], [`gauge_change`], [`observe`] and
 //!   [`http_request`] record them from anywhere.
+//! * [`audit`](audit()) records administrators' changes, under a logger name of their own.
 //! * [`init`] starts the outputs of logs and, where it is configured, the statsd exporter.
 //! * [`request_span`] puts the request on every record that is logged inside it; [`mask_uri`] takes
 //!   credentials out of what is logged.
 
+mod audit;
 mod logging;
 mod mask;
 mod metric;
@@ -19,8 +21,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use audit::{AUDIT, Audited, audit};
 pub use logging::LogSettings;
-pub use mask::mask_uri;
+pub use mask::{is_secret, mask_uri};
 pub use metric::{Kind, Metric};
 pub use recording::{UNMATCHED, count, gauge, gauge_change, http_request, observe};
 pub use span::{GLOBAL_ID, HTTP_ROUTE, PROJECT_ID, REQUEST_ID, request_span};

@@ -17,6 +17,7 @@ use super::query::Query;
 use super::{Api, body, extract, respond};
 use crate::error::{Error, Result};
 use crate::model::QueueName;
+use crate::model::json::{self, BodyError};
 use crate::service::{Context, Service};
 
 /// One method of one path.
@@ -27,9 +28,20 @@ pub struct Route {
     pub path: &'static str,
     /// The policy rule of the operation; home documents have none.
     pub rule: Option<&'static str>,
-    /// Mounted only in `admin_mode`.
-    pub admin: bool,
+    /// Where it is mounted.
+    pub mounted: Mounted,
     pub(crate) handler: Handler,
+}
+
+/// Where a route is mounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mounted {
+    /// On every service.
+    Always,
+    /// In `admin_mode`.
+    Admin,
+    /// In `admin_mode` with `pooling`.
+    Pools,
 }
 
 /// What answers a route.
@@ -43,8 +55,9 @@ pub(crate) struct Call {
     pub(crate) service: Service,
     pub(crate) context: Context,
     pub(crate) query: Query,
-    /// Whether the administrators' routes are mounted.
-    pub(crate) admin_mode: bool,
+    admin_mode: bool,
+    pooling: bool,
+    uri: http::Uri,
     queue: Option<QueueName>,
     id: String,
     headers: HeaderMap,
@@ -60,6 +73,27 @@ impl Call {
     /// The id at the end of the path, as it was sent.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Whether routes of that kind are mounted.
+    pub(crate) fn has(&self, mounted: Mounted) -> bool {
+        is_mounted(mounted, self.admin_mode, self.pooling)
+    }
+
+    /// Path and query as the client sent them, without a prefix of the mount.
+    pub(crate) fn target(&self) -> &str {
+        self.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str)
+    }
+
+    /// The body as a JSON object; null where it is an array.
+    pub(crate) async fn json(&mut self) -> Result<serde_json::Value> {
+        let malformed = || Error::body("JSON could not be parsed.");
+        match json::object(&self.small_body().await?.ok_or_else(malformed)?) {
+            Ok(object) => Ok(serde_json::Value::Object(object)),
+            Err(BodyError::Unsupported) => Ok(serde_json::Value::Null),
+            Err(BodyError::Malformed) => Err(malformed()),
+            Err(problem) => Err(problem.into()),
+        }
     }
 
     /// The request's headers.
@@ -82,6 +116,7 @@ impl Call {
 /// A path with its methods.
 struct Resource {
     service: Service,
+    pooling: bool,
     admin_mode: bool,
     /// By name, which is also the order of an `Allow` header.
     methods: Vec<(Method, Handler)>,
@@ -90,13 +125,14 @@ struct Resource {
 /// The router of a version's table.
 pub(crate) fn router(routes: &'static [Route], api: &Api) -> Router {
     let mut paths: BTreeMap<&'static str, Vec<(Method, Handler)>> = BTreeMap::new();
-    for route in routes.iter().filter(|route| api.admin_mode || !route.admin) {
+    let mounted = |route: &&Route| is_mounted(route.mounted, api.admin_mode, api.pooling);
+    for route in routes.iter().filter(mounted) {
         paths.entry(route.path).or_default().push((route.method.clone(), route.handler));
     }
     paths.into_iter().fold(Router::new(), |router, (path, mut methods)| {
         methods.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
-        let resource =
-            Arc::new(Resource { service: api.service.clone(), admin_mode: api.admin_mode, methods });
+        let (service, admin_mode, pooling) = (api.service.clone(), api.admin_mode, api.pooling);
+        let resource = Arc::new(Resource { service, pooling, admin_mode, methods });
         let endpoint = any(move |parameters, request| answer(resource.clone(), parameters, request));
         // An empty last parameter is a parameter too: `/v2/queues/` names the queue "".
         match path.rsplit_once('{') {
@@ -105,6 +141,14 @@ pub(crate) fn router(routes: &'static [Route], api: &Api) -> Router {
         }
         .route(path, endpoint)
     })
+}
+
+fn is_mounted(mounted: Mounted, admin_mode: bool, pooling: bool) -> bool {
+    match mounted {
+        Mounted::Always => true,
+        Mounted::Admin => admin_mode,
+        Mounted::Pools => admin_mode && pooling,
+    }
 }
 
 /// 404, without any check.
@@ -163,6 +207,8 @@ fn call(
         service: resource.service.clone(),
         context,
         admin_mode: resource.admin_mode,
+        pooling: resource.pooling,
+        uri: parts.uri.clone(),
         query: Query::parse(parts.uri.query().unwrap_or("")),
         queue,
         id: parameter("id").unwrap_or("").to_owned(),

@@ -1,26 +1,37 @@
 //! REST v2: the table of its routes.
 
 mod claims;
+mod flavors;
 mod health;
 mod home;
 mod link;
 mod messages;
+mod pools;
 mod purge;
 mod queues;
 mod shapes;
 
 use http::Method;
 
-use super::dispatch::Route;
+use super::dispatch::{Mounted, Route};
 
-/// One line of the table; `admin` marks a route of `admin_mode`.
+macro_rules! mounted {
+    () => {
+        Mounted::Always
+    };
+    ($mounted:ident) => {
+        Mounted::$mounted
+    };
+}
+
+/// One line of the table, with where it is mounted if that is not everywhere.
 macro_rules! route {
-    ($method:ident $path:literal, $rule:expr, $handler:path $(, admin = $admin:literal)?) => {
+    ($method:ident $path:literal, $rule:expr, $handler:path $(, $mounted:ident)?) => {
         Route {
             method: Method::$method,
             path: $path,
             rule: $rule,
-            admin: false $(|| $admin)?,
+            mounted: mounted!($($mounted)?),
             handler: |call| Box::pin($handler(call)),
         }
     };
@@ -31,7 +42,7 @@ pub const ROUTES: &[Route] = &[
     route!(GET "/v2/", None, home::get),
     route!(GET "/v2/ping", Some("ping:get"), health::ping),
     route!(HEAD "/v2/ping", Some("ping:get"), health::ping_head),
-    route!(GET "/v2/health", Some("health:get"), health::health, admin = true),
+    route!(GET "/v2/health", Some("health:get"), health::health, Admin),
     route!(GET "/v2/queues", Some("queues:get_all"), queues::list),
     route!(PUT "/v2/queues/{queue}", Some("queues:create"), queues::create),
     route!(GET "/v2/queues/{queue}", Some("queues:get"), queues::get),
@@ -48,4 +59,14 @@ pub const ROUTES: &[Route] = &[
     route!(GET "/v2/queues/{queue}/claims/{id}", Some("claims:get"), claims::get),
     route!(PATCH "/v2/queues/{queue}/claims/{id}", Some("claims:update"), claims::update),
     route!(DELETE "/v2/queues/{queue}/claims/{id}", Some("claims:delete"), claims::delete),
+    route!(GET "/v2/pools", Some("pools:get_all"), pools::list, Pools),
+    route!(PUT "/v2/pools/{id}", Some("pools:create"), pools::put, Pools),
+    route!(GET "/v2/pools/{id}", Some("pools:get"), pools::get, Pools),
+    route!(PATCH "/v2/pools/{id}", Some("pools:update"), pools::patch, Pools),
+    route!(DELETE "/v2/pools/{id}", Some("pools:delete"), pools::delete, Pools),
+    route!(GET "/v2/flavors", Some("flavors:get_all"), flavors::list, Pools),
+    route!(PUT "/v2/flavors/{id}", Some("flavors:create"), flavors::put, Pools),
+    route!(GET "/v2/flavors/{id}", Some("flavors:get"), flavors::get, Pools),
+    route!(PATCH "/v2/flavors/{id}", Some("flavors:update"), flavors::patch, Pools),
+    route!(DELETE "/v2/flavors/{id}", Some("flavors:delete"), flavors::delete, Pools),
 ];

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
 
-use super::state_directory;
+use super::{pools, state_directory};
 use crate::config::Config;
+use crate::model::Metadata;
 use crate::storage::memory::{MemoryManagement, MemoryStore};
-use crate::storage::redis::{self, RedisStore};
+use crate::storage::redis::RedisStore;
 use crate::storage::sql::SqlManagement;
 use crate::storage::sqlite::{Options, SqliteStore};
 use crate::storage::timed::Timed;
@@ -57,10 +57,7 @@ pub async fn shared_store(config: &Config) -> anyhow::Result<Option<Arc<dyn Data
 /// The message store in Redis.
 async fn redis(config: &Config) -> anyhow::Result<RedisStore> {
     let section = &config.redis_messages;
-    let options = redis::Options {
-        max_reconnect_attempts: section.max_reconnect_attempts,
-        reconnect_sleep: Duration::try_from_secs_f64(section.reconnect_sleep).unwrap_or(Duration::MAX),
-    };
+    let options = pools::redis_options(section, &Metadata::new());
     RedisStore::open(section.uri.expose_secret(), &options).await.context("[drivers:message_store:redis] uri")
 }
 

@@ -19,6 +19,10 @@ pub struct Limits {
     pub max_queues_per_page: usize,
     /// Messages on a page; also ids in a bulk get or delete.
     pub max_messages_per_page: usize,
+    /// Pools on a page.
+    pub max_pools_per_page: usize,
+    /// Flavors on a page.
+    pub max_flavors_per_page: usize,
     /// Messages that one claim or pop takes.
     pub max_messages_per_claim_or_pop: usize,
     /// Bytes of a body that sets or patches metadata.
@@ -46,6 +50,8 @@ impl Default for Limits {
         Self {
             max_queues_per_page: 20,
             max_messages_per_page: 20,
+            max_pools_per_page: 20,
+            max_flavors_per_page: 20,
             max_messages_per_claim_or_pop: 20,
             max_queue_metadata: 65_536,
             max_messages_post_size: 262_144,

@@ -136,6 +136,11 @@ pub fn dead_letter_ttl(metadata: &Metadata) -> Option<u64> {
     positive(metadata, DEAD_LETTER_TTL)
 }
 
+/// The flavor that the queue asks for.
+pub fn flavor(metadata: &Metadata) -> Option<&str> {
+    metadata.get("_flavor").and_then(Value::as_str).filter(|name| !name.is_empty())
+}
+
 /// True where bodies are to be sealed. Any truthy value means so, since a store may hold what was never judged.
 pub fn encrypts(metadata: &Metadata) -> bool {
     metadata.get(ENCRYPT).is_some_and(is_truthy)

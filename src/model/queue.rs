@@ -57,7 +57,12 @@ impl Epoch {
 
     /// The ordinary epoch of sealed data; that of other data is itself.
     pub fn unsealed(self) -> Self {
-        Self(self.0 & !SEALED)
+        if self.is_sealed() { Self(self.0 & !SEALED) } else { self }
+    }
+
+    /// Whether this is an earlier life of the queue; to be sealed makes no difference.
+    pub fn is_before(self, other: Self) -> bool {
+        self.unsealed() < other.unsealed()
     }
 
     /// Whether a move has sealed the data.

@@ -65,8 +65,9 @@ impl Service {
     /// Claims until the page is full or nothing is left, and has dead letters moved.
     async fn claim_page(&self, known: &Known, mut request: ClaimRequest) -> storage::Result<Vec<Message>> {
         let (limit, mut messages, mut outgoing) = (request.limit, Vec::new(), false);
+        let data = self.data(known).await?;
         loop {
-            match self.inner.stores.data.claim(known.queue(), &request, self.inner.clock.now()).await {
+            match data.claim(known.queue(), &request, self.inner.clock.now()).await {
                 Ok(claimed) => {
                     messages.extend(claimed.messages);
                     outgoing |= claimed.outgoing > 0;
@@ -81,7 +82,7 @@ impl Service {
             }
         }
         if outgoing {
-            self.move_dead_letters(known.queue().clone()).await;
+            self.move_dead_letters(known.queue().clone(), data).await;
         }
         Ok(messages)
     }
@@ -92,7 +93,7 @@ impl Service {
         let claim = ClaimId::parse(id).ok_or_else(missing)?;
         let found = self
             .on_queue(&context.project, name, "Claim could not be queried.", |known| async move {
-                self.inner.stores.data.claimed(known.queue(), claim, self.inner.clock.now()).await
+                self.data(&known).await?.claimed(known.queue(), claim, self.inner.clock.now()).await
             })
             .await?;
         let (claim, messages) = found.flatten().ok_or_else(missing)?;
@@ -117,7 +118,7 @@ impl Service {
         let claim = ClaimId::parse(id).ok_or_else(missing)?;
         let renewed = self
             .on_queue(&context.project, name, "Claim could not be updated.", |known| async move {
-                self.inner.stores.data.renew(known.queue(), claim, ttl, grace, self.inner.clock.now()).await
+                self.data(&known).await?.renew(known.queue(), claim, ttl, grace, self.inner.clock.now()).await
             })
             .await?;
         if renewed == Some(true) { Ok(()) } else { Err(missing()) }
@@ -127,7 +128,7 @@ impl Service {
     pub async fn release(&self, context: &Context, name: &QueueName, id: &str) -> Result<()> {
         let Some(claim) = ClaimId::parse(id) else { return Ok(()) };
         self.on_queue(&context.project, name, "Claim could not be deleted.", |known| async move {
-            self.inner.stores.data.release(known.queue(), claim, self.inner.clock.now()).await
+            self.data(&known).await?.release(known.queue(), claim, self.inner.clock.now()).await
         })
         .await?;
         Ok(())

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
@@ -12,7 +13,7 @@ use super::queues::ATTEMPTS;
 use super::{Context, Service};
 use crate::error::{Error, Result};
 use crate::model::{ClientId, Metadata, ProjectId, QueueName, QueueRef};
-use crate::storage::{self, Landing, Line, Outgoing, Parcel, Way};
+use crate::storage::{self, DataStore, Landing, Line, Outgoing, Parcel, Way};
 use crate::telemetry::{self, Metric};
 
 /// The most parcels moved at a time.
@@ -37,9 +38,9 @@ impl MoveLocks {
 impl Service {
     /// Moves what stands in the outgoing list of a queue and waits for it. A move goes on when its caller goes
     /// away; what fails is left for the next round of the sweep.
-    pub(super) async fn move_dead_letters(&self, queue: QueueRef) {
+    pub(super) async fn move_dead_letters(&self, queue: QueueRef, data: Arc<dyn DataStore>) {
         let service = self.clone();
-        let moved = self.inner.tasks.spawn(async move { service.empty_outgoing(&queue).await }).await;
+        let moved = self.inner.tasks.spawn(async move { service.empty_outgoing(&queue, &*data).await }).await;
         match moved {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(error.cause = ?error, "dead letters wait for the next sweep"),
@@ -48,17 +49,25 @@ impl Service {
     }
 
     /// Takes up moves that a crash or an unreachable store left unfinished.
-    pub(super) async fn move_unfinished(&self) -> storage::Result<()> {
-        for queue in self.inner.stores.data.unfinished(QUEUES).await? {
-            self.move_dead_letters(queue).await;
+    pub(super) async fn move_unfinished(&self) {
+        for (pool, data) in self.every_store().await {
+            match data.unfinished(QUEUES).await {
+                Ok(queues) => {
+                    for queue in queues {
+                        self.move_dead_letters(queue, data.clone()).await;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(error.cause = ?error, ?pool, "unfinished moves could not be read");
+                }
+            }
         }
-        Ok(())
     }
 
-    async fn empty_outgoing(&self, source: &QueueRef) -> Result<()> {
+    /// Moves what stands in the outgoing list of that queue in that store.
+    async fn empty_outgoing(&self, source: &QueueRef, data: &dyn DataStore) -> Result<()> {
         let _turn = self.inner.moves.of(source).lock().await;
         let failed = || Error::unavailable("Dead letters could not be moved.");
-        let data = &self.inner.stores.data;
         loop {
             let Outgoing { line, parcels } = match data.outgoing(source, Way::DeadLetters, BATCH).await {
                 Err(storage::Error::Gone) => return Ok(()),
@@ -97,6 +106,7 @@ impl Service {
         let context = Context { project: project.clone(), client: ClientId::new(""), roles: Vec::new() };
         for attempt in 0..ATTEMPTS {
             let known = match self.known(project, target).await? {
+                Some(known) if self.lies_nowhere(&known.record) => self.place(&known, FAILED).await?,
                 Some(known) => known,
                 None => self.create(&context, target, &Metadata::new(), FAILED).await?.0,
             };
@@ -104,7 +114,8 @@ impl Service {
                 self.open_again(&known, FAILED).await?;
             }
             let now = self.inner.clock.now();
-            match self.inner.stores.data.import(known.queue(), line, parcels, now).await {
+            let imported = async { self.data(&known).await?.import(known.queue(), line, parcels, now).await };
+            match imported.await {
                 Err(storage::Error::Gone) => self.inner.registry.forget(project, target),
                 imported => return imported.map_err(Error::unavailable(FAILED)),
             }

@@ -1,5 +1,6 @@
 //! Health: whether the stores answer, and whether they do what they should.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -8,20 +9,29 @@ use uuid::Uuid;
 use super::{Context, Service};
 use crate::error::{Error, Result};
 use crate::model::{
-    ClaimId, ClientId, Epoch, MessageId, Metadata, NewMessage, ProjectId, QueueName, QueueRef,
+    ClaimId, ClientId, Epoch, MessageId, Metadata, NewMessage, PoolName, ProjectId, QueueName, QueueRef,
 };
-use crate::storage::{self, ClaimRequest, ListQuery};
+use crate::storage::{self, ClaimRequest, DataStore, ListQuery};
 
 /// Messages of the probe, as in the reference (storage-and-operations.md 1).
 const MESSAGES: i64 = 100;
 
 /// How long a store may take to say that it is there.
-const PING: Duration = Duration::from_secs(2);
+pub(super) const PING: Duration = Duration::from_secs(2);
 
 /// What the health probe found.
 #[derive(Clone, Debug)]
-pub struct HealthReport {
-    /// Whether both stores answer.
+pub enum HealthReport {
+    /// Without pools: the store of the configuration.
+    Single(StoreHealth),
+    /// With pools: whether the management store answers, and each pool by name.
+    Pooled(bool, Vec<(PoolName, StoreHealth)>),
+}
+
+/// What the probe found of one store of messages.
+#[derive(Clone, Debug, Default)]
+pub struct StoreHealth {
+    /// Whether it answers, and the management store too.
     pub storage_reachable: bool,
     /// Each operation, in the order it was tried.
     pub operations: Vec<(&'static str, Probe)>,
@@ -39,36 +49,69 @@ pub struct Probe {
 }
 
 impl Service {
-    /// Whether both stores answer within 2 seconds.
+    /// Whether the management store answers within 2 seconds, and the store of the configuration, where it takes
+    /// queues. A pool that is broken keeps its own queues away and no others, so it does not count.
     pub async fn ping(&self) -> bool {
         let stores = &self.inner.stores;
-        let both = async { tokio::try_join!(stores.management.ping(), stores.data.ping()) };
-        match tokio::time::timeout(PING, both).await {
-            Ok(Ok(_)) => true,
-            Ok(Err(error)) => {
-                tracing::warn!(error.cause = ?error, "a store does not answer");
-                false
-            }
-            Err(_) => {
-                tracing::warn!("a store does not answer within {PING:?}");
-                false
+        let data = async {
+            let strict = self.inner.settings.pooling.as_ref().is_some_and(|pooling| !pooling.virtual_pool);
+            if strict { Ok(()) } else { stores.data.ping().await }
+        };
+        answers(async { tokio::try_join!(stores.management.ping(), data).map(drop) }).await
+    }
+
+    /// Tries every operation on a queue of its own, in a project of its own, and takes the numbers of the store; with
+    /// pools, in each of them.
+    pub async fn health(&self, context: &Context) -> Result<HealthReport> {
+        context.require_role("admin")?;
+        if self.inner.settings.pooling.is_some() {
+            return Ok(self.pooled_health().await);
+        }
+        let health = self.store_health(&self.inner.stores.data, None).await;
+        let volume = self.inner.stores.data.volume().await;
+        let volume = volume.map_err(Error::unavailable("Health status could not be read."))?;
+        Ok(HealthReport::Single(StoreHealth { volume: Some(volume), ..health }))
+    }
+
+    async fn pooled_health(&self) -> HealthReport {
+        let reachable = answers(self.inner.stores.management.ping()).await;
+        let names = self.inner.pools.all().await.unwrap_or_default().into_iter().map(|pool| pool.name);
+        // All at once: a broken pool takes its time.
+        let probes = names.map(|name| {
+            let service = self.clone();
+            let pool = name.clone();
+            (name, self.inner.tasks.spawn(async move { service.pool_health(&pool).await }))
+        });
+        let mut pools = Vec::new();
+        for (name, probe) in probes.collect::<Vec<_>>() {
+            pools.push((name, probe.await.unwrap_or_default()));
+        }
+        HealthReport::Pooled(reachable, pools)
+    }
+
+    async fn pool_health(&self, name: &PoolName) -> StoreHealth {
+        match self.inner.pools.store(Some(name)).await {
+            Ok(store) => self.store_health(&store, Some(name)).await,
+            Err(error) => {
+                tracing::warn!(error.cause = ?error, "a pool is not healthy");
+                StoreHealth::default()
             }
         }
     }
 
-    /// Tries every operation on a queue of its own, in a project of its own, and takes the numbers of the store.
-    pub async fn health(&self, context: &Context) -> Result<HealthReport> {
-        context.require_role("admin")?;
-        let storage_reachable = self.ping().await;
-        let operations = if storage_reachable { self.probe().await } else { Vec::new() };
-        let volume = self.inner.stores.data.volume().await;
-        let volume = volume.map_err(Error::unavailable("Health status could not be read."))?;
-        Ok(HealthReport { storage_reachable, operations, volume: Some(volume) })
+    async fn store_health(&self, store: &Arc<dyn DataStore>, pool: Option<&PoolName>) -> StoreHealth {
+        let management = &self.inner.stores.management;
+        let reachable = answers(async { tokio::try_join!(management.ping(), store.ping()).map(drop) }).await;
+        if !reachable {
+            return StoreHealth::default();
+        }
+        let operations = self.probe(&**store, pool).await;
+        let volume = store.volume().await.ok();
+        StoreHealth { storage_reachable: true, operations, volume }
     }
 
-    async fn probe(&self) -> Vec<(&'static str, Probe)> {
-        let (data, management, clock) =
-            (&self.inner.stores.data, &self.inner.stores.management, self.clock());
+    async fn probe(&self, data: &dyn DataStore, pool: Option<&PoolName>) -> Vec<(&'static str, Probe)> {
+        let (management, clock) = (&self.inner.stores.management, self.clock());
         let now = clock.now();
         let queue = probe_queue(Epoch(now.micros()));
         let messages = probe_messages(now.micros());
@@ -76,7 +119,7 @@ impl Service {
         let claim = ClaimId::new(now);
         let mut done = Vec::with_capacity(8);
         let create = async {
-            management.create_queue(&queue, &Metadata::new(), None).await?;
+            management.create_queue(&queue, &Metadata::new(), pool).await?;
             data.open(&queue, now).await
         };
         done.push(("create_queue", tried(create).await));
@@ -96,6 +139,21 @@ impl Service {
         };
         done.push(("delete_queue", tried(delete).await));
         done
+    }
+}
+
+/// Whether a store answers within 2 seconds.
+async fn answers(ping: impl Future<Output = storage::Result<()>>) -> bool {
+    match tokio::time::timeout(PING, ping).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!(error.cause = ?error, "a store does not answer");
+            false
+        }
+        Err(_) => {
+            tracing::warn!("a store does not answer within {PING:?}");
+            false
+        }
     }
 }
 

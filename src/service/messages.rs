@@ -108,7 +108,8 @@ impl Service {
             }
             let messages = self.prepare(context, &known.attributes, submissions, now)?;
             let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
-            match self.inner.stores.data.post(known.queue(), messages, now).await {
+            let stored = async { self.data(&known).await?.post(known.queue(), messages, now).await };
+            match stored.await {
                 Err(storage::Error::Gone) => self.inner.registry.forget(&context.project, name),
                 stored => {
                     stored.map_err(failed())?;
@@ -127,11 +128,17 @@ impl Service {
         name: &QueueName,
         submissions: &[Posted],
     ) -> Result<Arc<Known>> {
-        if let Some(known) = self.known(&context.project, name).await? {
-            return Ok(known);
+        const FAILED: &str = "Messages could not be enqueued.";
+        match self.known(&context.project, name).await? {
+            Some(known) if !self.lies_nowhere(&known.record) => return Ok(known),
+            Some(known) => {
+                self.prepare(context, &known.attributes, submissions, self.inner.clock.now())?;
+                return self.place(&known, FAILED).await;
+            }
+            None => {}
         }
         self.prepare(context, &Attributes::default(), submissions, self.inner.clock.now())?;
-        Ok(self.create(context, name, &Metadata::new(), "Messages could not be enqueued.").await?.0)
+        Ok(self.create(context, name, &Metadata::new(), FAILED).await?.0)
     }
 
     /// Checks what was submitted and makes messages of it.
@@ -223,7 +230,7 @@ impl Service {
         };
         let mut messages = Vec::new();
         loop {
-            let page = self.inner.stores.data.list(known.queue(), &query, self.inner.clock.now()).await?;
+            let page = self.data(&known).await?.list(known.queue(), &query, self.inner.clock.now()).await?;
             messages.extend(page.messages);
             query.limit = limit - messages.len();
             match page.resume {
@@ -240,7 +247,7 @@ impl Service {
             Marker::Foreign => Ok(None),
             Marker::Message(id) => {
                 let now = self.inner.clock.now();
-                let place = self.inner.stores.data.locate(known.queue(), id, now).await?;
+                let place = self.data(&known).await?.locate(known.queue(), id, now).await?;
                 Ok(Some(place.unwrap_or(Cursor::After(Position(id.time().micros())))))
             }
         }
@@ -284,7 +291,7 @@ impl Service {
         sentence: &'static str,
     ) -> Result<Option<Vec<MessageView>>> {
         let call = |known: Arc<Known>| async move {
-            self.inner.stores.data.get(known.queue(), ids, self.inner.clock.now()).await
+            self.data(&known).await?.get(known.queue(), ids, self.inner.clock.now()).await
         };
         let found = self.on_queue(&context.project, name, sentence, call).await?;
         found.map(|messages| self.views(context, messages)).transpose()
@@ -307,7 +314,7 @@ impl Service {
         }
         let deletion = self
             .on_queue(&context.project, name, "Message could not be deleted.", |known| async move {
-                self.inner.stores.data.delete(known.queue(), id, claim_id, self.inner.clock.now()).await
+                self.data(&known).await?.delete(known.queue(), id, claim_id, self.inner.clock.now()).await
             })
             .await?;
         match deletion.unwrap_or(Deletion::Missing) {
@@ -370,7 +377,7 @@ impl Service {
         let deletion = self
             .on_queue(&context.project, name, "Messages could not be deleted.", |known| async move {
                 let now = self.inner.clock.now();
-                self.inner.stores.data.delete_many(known.queue(), ids, claims, now).await
+                self.data(&known).await?.delete_many(known.queue(), ids, claims, now).await
             })
             .await?;
         match deletion {
@@ -397,10 +404,10 @@ impl Service {
     }
 
     async fn pop_page(&self, known: &Known, limit: usize) -> storage::Result<Vec<Message>> {
-        let mut messages = Vec::new();
+        let (data, mut messages) = (self.data(known).await?, Vec::new());
         loop {
             let (queue, left) = (known.queue(), limit - messages.len());
-            match self.inner.stores.data.pop(queue, left, self.inner.clock.now()).await {
+            match data.pop(queue, left, self.inner.clock.now()).await {
                 Ok(popped) => {
                     messages.extend(popped.messages);
                     if !popped.more || messages.len() >= limit {

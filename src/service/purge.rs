@@ -13,7 +13,7 @@ impl Service {
         while more {
             let step = self
                 .on_queue(&context.project, name, "Queue could not be purged.", |known| async move {
-                    self.inner.stores.data.purge(known.queue(), self.inner.clock.now()).await
+                    self.data(&known).await?.purge(known.queue(), self.inner.clock.now()).await
                 })
                 .await?;
             more = step.is_some_and(|(_, more)| more);

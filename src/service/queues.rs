@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use super::placement::{self, Choice};
 use super::registry::Known;
 use super::{Context, Service};
 use crate::error::{Error, Result};
 use crate::model::limits::DEFAULT_PAGE;
 use crate::model::metadata::{self, Metadata};
 use crate::model::patch::Operation;
-use crate::model::{Epoch, ProjectId, QueueName, QueueRef};
-use crate::storage::{self, QueueFilter, Stats};
+use crate::model::{Epoch, PoolName, ProjectId, QueueName, QueueRef};
+use crate::storage::{self, QueueFilter, QueueRecord, Stats};
 
 /// How often a change of metadata is tried again when another one came between.
 const PATCH_ATTEMPTS: usize = 20;
@@ -69,19 +70,30 @@ impl Service {
         metadata: &Metadata,
         sentence: &'static str,
     ) -> Result<(Arc<Known>, bool)> {
-        let now = self.inner.clock.now();
-        let epoch = Epoch(now.micros());
+        let (failed, management) = (|| Error::unavailable(sentence), &self.inner.stores.management);
+        let pool = match self.choose(&context.project, metadata).await.map_err(failed())? {
+            Choice::Pool(pool) => Some(pool),
+            Choice::Default => None,
+            Choice::NoFlavor(flavor) => return Err(Error::invalid(placement::no_flavor(&flavor))),
+            Choice::Nowhere => {
+                // One that has a place already needs none.
+                let found = management.queue(&context.project, name).await.map_err(failed())?;
+                let placed = found.filter(|record| !self.lies_nowhere(record));
+                let record = placed.ok_or_else(|| failed()(placement::no_pool()))?;
+                return Ok((Arc::new(Known::new(record)), false));
+            }
+        };
+        let epoch = Epoch(self.inner.clock.now().micros());
         let queue = QueueRef { project: context.project.clone(), name: name.clone(), epoch };
-        let stores = &self.inner.stores;
-        let (record, new) = stores
-            .management
-            .create_queue(&queue, metadata, None)
-            .await
-            .map_err(Error::unavailable(sentence))?;
+        let (record, new) =
+            management.create_queue(&queue, metadata, pool.as_ref()).await.map_err(failed())?;
         if new {
             self.inner.registry.forget(&context.project, name);
         }
         let known = Arc::new(Known::new(record));
+        if !new && self.lies_nowhere(&known.record) {
+            return Ok((self.place(&known, sentence).await?, false));
+        }
         if new {
             // Where this is cut off, the first call that finds the data missing opens it.
             self.open_again(&known, sentence).await?;
@@ -112,7 +124,9 @@ impl Service {
             let patched = crate::model::patch::apply(&seen.metadata, operations)
                 .map_err(|conflict| Error::Conflict(conflict.to_string().into()))?;
             self.check_metadata(&patched).map_err(Error::body)?;
-            let replaced = management.replace_metadata(&seen, &patched, None).await.map_err(failed())?;
+            let placing = self.placing(&seen, &patched).await?;
+            let replaced = management.replace_metadata(&seen, &patched, placing.as_ref()).await;
+            let replaced = replaced.map_err(failed())?;
             if replaced.is_some() {
                 self.inner.registry.forget(project, name);
                 return Ok(self.with_defaults(&patched));
@@ -137,16 +151,35 @@ impl Service {
         let deleted = self.inner.stores.management.delete_queue(project, name).await?;
         self.inner.registry.forget(project, name);
         match deleted {
-            Some(record) => self.inner.stores.data.drop_queue(&record.queue).await,
+            Some(record) => self.drop_data(&record).await,
             None => Ok(()),
         }
+    }
+
+    /// Drops the data of a deleted queue wherever it may be.
+    async fn drop_data(&self, record: &QueueRecord) -> storage::Result<()> {
+        let (queue, placement) = (&record.queue, &record.placement);
+        let drop = async |pool: Option<&PoolName>, queue: &QueueRef| {
+            match self.inner.pools.store(pool).await {
+                // The pool was deleted; what lies there is out of reach.
+                Err(storage::Error::Gone) => Ok(()),
+                store => store?.drop_queue(queue).await,
+            }
+        };
+        drop(placement.pool.as_ref(), queue).await?;
+        if let Some(motion) = &placement.motion {
+            drop(motion.source.as_ref(), queue).await?;
+            drop(motion.source.as_ref(), &queue.sealed()).await?;
+            drop(Some(&motion.target), queue).await?;
+        }
+        Ok(())
     }
 
     /// The numbers of a queue; those of a missing one are zero.
     pub async fn stats(&self, context: &Context, name: &QueueName) -> Result<Stats> {
         let stats = self
             .on_queue(&context.project, name, "Queue stats could not be read.", |known| async move {
-                self.inner.stores.data.stats(known.queue(), self.inner.clock.now()).await
+                self.data(&known).await?.stats(known.queue(), self.inner.clock.now()).await
             })
             .await?;
         Ok(stats.unwrap_or_default())
@@ -190,6 +223,9 @@ impl Service {
     {
         for attempt in 0..ATTEMPTS {
             let Some(known) = self.known(project, name).await? else { return Ok(None) };
+            if self.lies_nowhere(&known.record) {
+                return Ok(None);
+            }
             if attempt > 0 {
                 self.open_again(&known, sentence).await?;
             }
@@ -204,7 +240,8 @@ impl Service {
 
     /// Makes the data of a queue exist, where a crash kept its creator from it.
     pub(super) async fn open_again(&self, known: &Known, sentence: &'static str) -> Result<()> {
-        match self.inner.stores.data.open(known.queue(), self.inner.clock.now()).await {
+        let opened = async { self.data(known).await?.open(known.queue(), self.inner.clock.now()).await };
+        match opened.await {
             // Deleted and created again meanwhile, by somebody else.
             Err(storage::Error::Gone) => Ok(()),
             opened => opened.map_err(Error::unavailable(sentence)),

@@ -5,11 +5,8 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::Service;
-use crate::storage::{self, STEP, Swept};
+use crate::storage::{self, DataStore, STEP, Swept};
 use crate::telemetry::{self, Metric};
-
-/// Queues compared in one step of the reconciler.
-const PAGE: usize = 100;
 
 /// Between two looks at unfinished moves where no sweep is wanted.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -40,7 +37,7 @@ impl Sweeper {
                 self.round().await;
                 if !self.reconcile_interval.is_zero() && reconciled.elapsed() >= self.reconcile_interval {
                     reconciled = Instant::now();
-                    if let Err(error) = self.reconcile().await {
+                    if let Err(error) = self.service.reconcile().await {
                         tracing::warn!(error.cause = ?error, "stores could not be reconciled");
                     }
                 }
@@ -55,14 +52,10 @@ impl Sweeper {
     async fn round(&self) {
         if !self.interval.is_zero() {
             let start = Instant::now();
-            if let Err(error) = self.sweep().await {
-                tracing::warn!(error.cause = ?error, "the sweep was cut short");
-            }
+            self.sweep().await;
             telemetry::observe(Metric::SweepSeconds, &[], start.elapsed());
         }
-        if let Err(error) = self.service.move_unfinished().await {
-            tracing::warn!(error.cause = ?error, "unfinished moves could not be read");
-        }
+        self.service.move_unfinished().await;
         let stores = &self.service.inner.stores;
         let old = self.service.inner.clock.now().minus_seconds(CHANGES_KEPT);
         if let Err(error) = stores.management.forget_changes(old).await {
@@ -73,49 +66,27 @@ impl Sweeper {
         }
     }
 
-    /// Frees the space of everything that has expired by now, in bounded steps: the sum of what was done.
-    pub async fn sweep(&self) -> storage::Result<Swept> {
+    /// Frees the space of everything that has expired by now, in bounded steps: the sum of what was done. A store that
+    /// fails is left for the next round.
+    pub async fn sweep(&self) -> Swept {
         let mut sum = Swept::default();
+        for (pool, store) in self.service.every_store().await {
+            if let Err(error) = self.sweep_store(&*store, &mut sum).await {
+                tracing::warn!(error.cause = ?error, ?pool, "the sweep was cut short");
+            }
+        }
+        sum
+    }
+
+    async fn sweep_store(&self, store: &dyn DataStore, sum: &mut Swept) -> storage::Result<()> {
         loop {
-            let swept = self.service.inner.stores.data.sweep(self.service.inner.clock.now(), STEP).await?;
+            let swept = store.sweep(self.service.inner.clock.now(), STEP).await?;
             telemetry::count(Metric::MessagesExpired, &[], swept.messages);
             telemetry::count(Metric::ClaimsExpired, &[], swept.claims);
             sum.messages += swept.messages;
             sum.claims += swept.claims;
             if !swept.more {
-                return Ok(sum);
-            }
-        }
-    }
-
-    /// Drops data whose queue was deleted while the service was interrupted: how many queues.
-    ///
-    /// The other direction, a queue without data, is mended by the first call that finds the data missing.
-    /// Data newer than its queue's record (a management database restored from an old copy) is named in the
-    /// log and left alone.
-    pub async fn reconcile(&self) -> storage::Result<u64> {
-        let stores = &self.service.inner.stores;
-        let (mut after, mut dropped) = (None, 0);
-        loop {
-            let page = stores.data.opened(after.as_ref(), PAGE).await?;
-            for queue in &page {
-                let record = stores.management.queue(&queue.project, &queue.name).await?;
-                match record.map(|record| record.queue.epoch) {
-                    Some(epoch) if epoch == queue.epoch => {}
-                    Some(epoch) if epoch < queue.epoch => tracing::error!(
-                        queue.name = %queue.name,
-                        project.id = %queue.project,
-                        "the queue's data is newer than its record; was the management database restored?"
-                    ),
-                    _ => {
-                        stores.data.drop_queue(queue).await?;
-                        dropped += 1;
-                    }
-                }
-            }
-            match page.last() {
-                Some(last) if page.len() == PAGE => after = Some(last.clone()),
-                _ => return Ok(dropped),
+                return Ok(());
             }
         }
     }

@@ -94,8 +94,8 @@ impl Messages for MemoryStore {
         let dropped = self.all(|queues| {
             let stored = queues.get(&key(queue)).map(|data| data.epoch);
             match stored {
-                Some(epoch) if epoch > queue.epoch => Err(Error::Gone),
                 Some(epoch) if epoch == queue.epoch => Ok(None),
+                Some(epoch) if !epoch.is_before(queue.epoch) => Err(Error::Gone),
                 _ => Ok(queues.insert(key(queue), QueueData::new(queue.epoch))),
             }
         })?;
@@ -105,7 +105,8 @@ impl Messages for MemoryStore {
 
     async fn drop_queue(&self, queue: &QueueRef) -> Result<()> {
         let dropped = self.all(|queues| {
-            let ours = queues.get(&key(queue)).is_some_and(|data| data.epoch <= queue.epoch);
+            let stored = queues.get(&key(queue)).map(|data| data.epoch);
+            let ours = stored.is_some_and(|epoch| epoch == queue.epoch || epoch.is_before(queue.epoch));
             ours.then(|| queues.remove(&key(queue)))
         })?;
         drop(dropped);

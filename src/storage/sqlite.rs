@@ -13,6 +13,7 @@ mod db;
 mod due;
 mod files;
 mod find;
+mod hand_over;
 mod lifecycle;
 mod listing;
 mod lock;
@@ -99,7 +100,7 @@ impl SqliteStore {
     fn start(path: &Path, lock: Option<Lock>, options: Options) -> std::result::Result<Self, Problem> {
         // Longer than callers wait, so that a call is answered before its write is given up.
         let busy = options.deadline.saturating_mul(2);
-        let connection = schema::writer(path, busy)?;
+        let connection = schema::writer(path, busy, lock.is_some())?;
         let checkpoints = Checkpoints::start(path, lock.is_some())?;
         let (readers, mut threads) = Readers::start(path, options.readers, busy)?;
         let (writer, thread) = Writer::start(connection, checkpoints, lock)?;

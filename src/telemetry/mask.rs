@@ -67,8 +67,8 @@ fn secret_value(section: &str) -> Option<usize> {
     None
 }
 
-/// True for the names of parameters whose values must not be seen, however they are written.
-fn is_secret(name: &str) -> bool {
+/// True for the names of parameters and options whose values must not be seen, however they are written.
+pub fn is_secret(name: &str) -> bool {
     let name = percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase().replace('_', "-");
     name.starts_with("url-")
         || name == "client-id"

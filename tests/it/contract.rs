@@ -65,3 +65,4 @@ mod removal;
 mod stats;
 mod steps;
 mod tenants;
+mod transfer;

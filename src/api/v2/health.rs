@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::api::dispatch::Call;
 use crate::api::respond;
 use crate::error::Result;
-use crate::service::HealthReport;
+use crate::service::{HealthReport, StoreHealth};
 
 /// `GET /v2/ping`: whether the stores answer, without a body either way.
 pub(crate) async fn ping(call: Call) -> Result<Response<Body>> {
@@ -27,7 +27,20 @@ pub(crate) async fn health(call: Call) -> Result<Response<Body>> {
 }
 
 fn document(report: &HealthReport) -> Value {
-    let operations = report.operations.iter().map(|(name, probe)| {
+    match report {
+        HealthReport::Single(health) => store(health),
+        HealthReport::Pooled(reachable, pools) => {
+            let mut document = json!({ "catalog_reachable": reachable });
+            for (name, health) in pools {
+                document[name.as_str()] = store(health);
+            }
+            document
+        }
+    }
+}
+
+fn store(health: &StoreHealth) -> Value {
+    let operations = health.operations.iter().map(|(name, probe)| {
         let reference = probe.failure.map(|reference| reference.to_string());
         let seconds = probe.took.as_secs_f64();
         (
@@ -37,8 +50,8 @@ fn document(report: &HealthReport) -> Value {
     });
     let operations: Map<_, _> = operations.collect();
     let mut document =
-        json!({ "storage_reachable": report.storage_reachable, "operation_status": operations });
-    if let Some((free, claimed)) = report.volume {
+        json!({ "storage_reachable": health.storage_reachable, "operation_status": operations });
+    if let Some((free, claimed)) = health.volume {
         document["message_volume"] = json!({ "free": free, "claimed": claimed, "total": free + claimed });
     }
     document

@@ -5,7 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
-use crate::api::dispatch::Call;
+use crate::api::dispatch::{Call, Mounted};
 use crate::api::respond;
 use crate::error::Result;
 
@@ -22,7 +22,7 @@ const MESSAGE: (&str, &str) = ("message_id", "param/message_id");
 const CLAIM: (&str, &str) = ("claim_id", "param/claim_id");
 const MARKER: (&str, &str) = ("marker", "param/marker");
 
-/// The relations, exactly those whose routes are mounted.
+/// The relations of a service without administrators, exactly those whose routes are mounted.
 const RELATIONS: &[Relation] = &[
     Relation {
         name: "rel/queues",
@@ -111,11 +111,43 @@ const RELATIONS: &[Relation] = &[
     Relation { name: "rel/ping", template: "/v2/ping", variables: &[], methods: &["GET"] },
 ];
 
+const ITEM_METHODS: &[&str] = &["GET", "PUT", "PATCH", "DELETE"];
+
+/// The relations of [`Mounted::Pools`].
+const POOL_RELATIONS: &[Relation] = &[
+    Relation {
+        name: "rel/pools",
+        template: "/v2/pools{?detailed,limit,marker}",
+        variables: &[("detailed", "param/detailed"), ("limit", "param/pool_limit"), MARKER],
+        methods: &["GET"],
+    },
+    Relation {
+        name: "rel/pool",
+        template: "/v2/pools/{pool_name}",
+        variables: &[("pool_name", "param/pool_name")],
+        methods: ITEM_METHODS,
+    },
+    Relation {
+        name: "rel/flavors",
+        template: "/v2/flavors{?detailed,limit,marker}",
+        variables: &[("detailed", "param/detailed"), ("limit", "param/flavor_limit"), MARKER],
+        methods: &["GET"],
+    },
+    Relation {
+        name: "rel/flavor",
+        template: "/v2/flavors/{flavor_name}",
+        variables: &[("flavor_name", "param/flavor_name")],
+        methods: ITEM_METHODS,
+    },
+];
+
 /// `GET /v2/`
 pub(crate) async fn get(call: Call) -> Result<Response<Body>> {
+    let pools = if call.has(Mounted::Pools) { POOL_RELATIONS } else { &[] };
+    let relations = RELATIONS.iter().chain(pools);
     let mut resources: Map<_, _> =
-        RELATIONS.iter().map(|relation| (relation.name.to_owned(), resource(relation))).collect();
-    if call.admin_mode {
+        relations.map(|relation| (relation.name.to_owned(), resource(relation))).collect();
+    if call.has(Mounted::Admin) {
         resources.insert("rel/health".into(), json!({ "href": "/v2/health", "hints": hints(&["GET"]) }));
     }
     let document = json!({ "resources": resources });
@@ -153,16 +185,18 @@ mod tests {
     #[test]
     fn the_document_lists_exactly_the_routes_that_are_mounted() {
         let bare = |template: &str| {
-            let path = template.split("{?").next().unwrap_or_default();
-            let path = path.replace("{?claim}", "").replace("{queue_name}", "{queue}");
-            path.replace("{message_id}", "{id}").replace("{claim_id}", "{id}")
+            let path = template.split("{?").next().unwrap_or_default().replace("{queue_name}", "{queue}");
+            let item = ["{message_id}", "{claim_id}", "{pool_name}", "{flavor_name}"];
+            item.iter().fold(path, |path, item| path.replace(item, "{id}"))
         };
-        let listed = RELATIONS.iter().flat_map(|relation| {
-            relation.methods.iter().map(move |method| ((*method).to_owned(), bare(relation.template)))
-        });
-        let routes = ROUTES.iter().filter(|route| !route.admin && route.path != "/v2/");
-        let mounted = routes.map(|route| (route.method.to_string(), route.path.to_owned()));
-        let mounted: BTreeSet<_> = mounted.filter(|(method, _)| method != "HEAD").collect();
-        assert_eq!(listed.collect::<BTreeSet<_>>(), mounted);
+        for (relations, kind) in [(RELATIONS, Mounted::Always), (POOL_RELATIONS, Mounted::Pools)] {
+            let listed = relations.iter().flat_map(|relation| {
+                relation.methods.iter().map(|method| ((*method).to_owned(), bare(relation.template)))
+            });
+            let routes = ROUTES.iter().filter(|route| route.mounted == kind && route.path != "/v2/");
+            let mounted = routes.map(|route| (route.method.to_string(), route.path.to_owned()));
+            let mounted: BTreeSet<_> = mounted.filter(|(method, _)| method != "HEAD").collect();
+            assert_eq!(listed.collect::<BTreeSet<_>>(), mounted);
+        }
     }
 }

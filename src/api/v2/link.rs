@@ -5,6 +5,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// What stays as it is in a parameter's value (RFC 3986, unreserved).
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// A name as one segment of a path.
+pub(crate) fn segment(name: &str) -> impl std::fmt::Display + '_ {
+    utf8_percent_encode(name, VALUE)
+}
+
 /// A `next` link in the making.
 pub(crate) struct Link {
     href: String,

@@ -51,6 +51,9 @@ section! {
     pub struct Sqlite {
         /// Its file, such as `sqlite:////var/lib/zaqar/messages.db`. Unset: messages.db in the state directory.
         uri: Option<String> = "" [effective],
+        /// Directory of the files of pools: the pool `sqlite://a` is a.db in it, the pool `sqlite://a/b` is a/b.db.
+        /// Unset: pools in the state directory.
+        pool_directory: Option<String> = "" [effective],
     }
 
     /// Management storage in an SQL database.
@@ -138,6 +141,9 @@ section! {
     /// The catalogue of queues and their pools.
     pub struct PoolingCatalog {
         /// Keep queues in the message store of the drivers section as long as no pool is registered.
-        enable_virtual_pool: bool = "false",
+        enable_virtual_pool: bool = "false" [effective],
+        /// Refuse to delete a pool while queues are in it. Without this option, as in the Python service, such a
+        /// pool is deleted and the messages of its queues are out of reach; true is recommended.
+        protect_used_pools: bool = "false" [effective],
     }
 }

@@ -35,7 +35,7 @@ section! {
         /// Threads that serve requests. Unset: one for each processor.
         worker_threads: Option<u32> = "" [effective, min(1), max(1024)],
         /// Spread queues over the registered pools.
-        pooling: bool = "false" [formerly(&["sharding"])],
+        pooling: bool = "false" [effective, formerly(&["sharding"])],
         /// Accept a `MongoDB` that may lose acknowledged messages.
         unreliable: bool = "false",
         /// Old versions of the API to serve besides v2.

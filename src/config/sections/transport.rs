@@ -52,9 +52,9 @@ section! {
         /// The most subscriptions of a page.
         max_subscriptions_per_page: u32 = "20" [min(1)],
         /// The most pools of a page.
-        max_pools_per_page: u32 = "20" [min(1)],
+        max_pools_per_page: u32 = "20" [effective, min(1)],
         /// The most flavors of a page.
-        max_flavors_per_page: u32 = "20" [min(1)],
+        max_flavors_per_page: u32 = "20" [effective, min(1)],
         /// Schemes of the addresses that may subscribe.
         subscriber_types: Vec<String> = "http,https,mailto,trust+http,trust+https",
         /// What a client id must be: a UUID (strict) or any text of a legal length (off).

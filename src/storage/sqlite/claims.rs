@@ -52,7 +52,7 @@ pub(super) fn claim(open: &mut Open<'_, '_>, request: &ClaimRequest, now: Timest
         let Some(place) = scan.next(open)? else { break };
         match &request.dead_letters {
             Some(dead) if place.count >= dead.max_claims => {
-                transfer::send(open, &place, dead, now)?;
+                transfer::bury(open, place, dead, now)?;
                 answer.outgoing += 1;
             }
             counted => {

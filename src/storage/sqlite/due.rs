@@ -15,18 +15,27 @@ use crate::storage::STEP;
 
 /// True where a claim has ended or a delayed message fallen due that was not moved yet.
 pub(super) fn any(db: &Db<'_>, queue: &Queue, now: Timestamp) -> Outcome<bool> {
-    Ok(next(db, queue)?.is_some_and(|first| first <= now))
+    Ok(next_work(db, queue)?.is_some_and(|first| first <= now))
+}
+
+/// When there is the next message to be moved here: as [`next`], but delayed messages of sealed data stay as they are.
+pub(super) fn next_work(db: &Db<'_>, queue: &Queue) -> Outcome<Option<Timestamp>> {
+    if queue.is_sealed() { Ok(first_end(db, queue)?.map(Timestamp::from_micros)) } else { next(db, queue) }
 }
 
 /// When the next message of the queue becomes available: the first claim's end or delayed message's time,
 /// whether it has passed or not.
 pub(super) fn next(db: &Db<'_>, queue: &Queue) -> Outcome<Option<Timestamp>> {
-    let mut first: Option<i64> = None;
-    if queue.claimed > 0 {
-        first = first_of(db, "SELECT min(expires) FROM claims WHERE queue = ?", queue.key)?;
-    }
     let due = first_delayed(db, queue)?;
-    Ok(first.into_iter().chain(due).min().map(Timestamp::from_micros))
+    Ok(first_end(db, queue)?.into_iter().chain(due).min().map(Timestamp::from_micros))
+}
+
+/// When the first claim ends, in microseconds.
+fn first_end(db: &Db<'_>, queue: &Queue) -> Outcome<Option<i64>> {
+    if queue.claimed == 0 {
+        return Ok(None);
+    }
+    first_of(db, "SELECT min(expires) FROM claims WHERE queue = ?", queue.key)
 }
 
 /// When the first delayed message falls due, in microseconds.
@@ -82,7 +91,7 @@ pub(super) fn free(open: &mut Open<'_, '_>, position: i64) -> Outcome<()> {
 
 /// Gives delayed messages that fell due their positions, at most `budget`: how many rows that took.
 pub(super) fn ripen(open: &mut Open<'_, '_>, now: Timestamp, budget: usize) -> Outcome<usize> {
-    if open.row.delayed == 0 || budget == 0 {
+    if open.row.delayed == 0 || open.row.is_sealed() || budget == 0 {
         return Ok(0);
     }
     let due = due_delayed(open, now, budget)?;

@@ -1,24 +1,25 @@
 //! The beginning and the end of a queue's data.
 
 use rusqlite::params;
+use uuid::Uuid;
 
 use super::batch::Batch;
 use super::queue::Queue;
 use super::{Fault, Outcome};
-use crate::model::QueueRef;
+use crate::model::{Epoch, QueueRef};
 
 /// Makes the data of the queue exist at its epoch; older data is dropped.
 pub(super) fn open(batch: &mut Batch<'_, '_>, queue: &QueueRef) -> Outcome<()> {
     batch.save()?;
     match Queue::find(batch.db, queue)? {
-        Some(row) if row.epoch > queue.epoch.0 => return Err(Fault::Gone),
         Some(row) if row.epoch == queue.epoch.0 => return Ok(()),
+        Some(row) if !Epoch(row.epoch).is_before(queue.epoch) => return Err(Fault::Gone),
         Some(row) => abandon(batch, &row)?,
         None => {}
     }
     batch.db.execute(
-        "INSERT INTO queues (project, name, epoch) VALUES (?, ?, ?)",
-        params![queue.project.as_str(), queue.name.as_str(), queue.epoch.0],
+        "INSERT INTO queues (project, name, epoch, line) VALUES (?, ?, ?, ?)",
+        params![queue.project.as_str(), queue.name.as_str(), queue.epoch.0, Uuid::new_v4().as_bytes()],
     )?;
     Ok(())
 }
@@ -27,7 +28,9 @@ pub(super) fn open(batch: &mut Batch<'_, '_>, queue: &QueueRef) -> Outcome<()> {
 pub(super) fn drop_queue(batch: &mut Batch<'_, '_>, queue: &QueueRef) -> Outcome<()> {
     batch.save()?;
     match Queue::find(batch.db, queue)? {
-        Some(row) if row.epoch <= queue.epoch.0 => abandon(batch, &row),
+        Some(row) if row.epoch == queue.epoch.0 || Epoch(row.epoch).is_before(queue.epoch) => {
+            abandon(batch, &row)
+        }
         _ => Ok(()),
     }
 }

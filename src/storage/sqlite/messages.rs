@@ -22,7 +22,11 @@ pub(super) fn post(open: &mut Open<'_, '_>, messages: &[NewMessage], now: Timest
             created: now,
             expires: now.plus_seconds(message.ttl),
             ttl: message.ttl,
-            due: (message.delay > 0).then(|| now.plus_seconds(message.delay)),
+            count: 0,
+            lands: match message.delay {
+                0 => Lands::End,
+                delay => Lands::Delayed(now.plus_seconds(delay)),
+            },
             client: message.client.as_bytes(),
             checksum: message.checksum,
             body: &message.body,
@@ -38,24 +42,42 @@ pub(super) struct Arrival<'a> {
     pub(super) created: Timestamp,
     pub(super) expires: Timestamp,
     pub(super) ttl: u64,
-    /// When it becomes available; `None` = at once.
-    pub(super) due: Option<Timestamp>,
+    /// How often it was claimed.
+    pub(super) count: i64,
+    pub(super) lands: Lands,
     pub(super) client: &'a [u8],
     pub(super) checksum: Option<[u8; 16]>,
     pub(super) body: &'a [u8],
 }
 
-/// Stores one message unless the queue has its id.
-pub(super) fn store(open: &mut Open<'_, '_>, new: &Arrival<'_>, now: Timestamp) -> Outcome<()> {
+/// Where a message is to lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Lands {
+    /// At the end, available at once.
+    End,
+    /// At this position or, where that is taken, the next free one.
+    At(i64),
+    /// The same, held by this claim; the caller notes the position in the claim's row.
+    Held(i64, ClaimId),
+    /// Not available before this moment.
+    Delayed(Timestamp),
+}
+
+/// Stores one message unless the queue has its id: its position, if it got one.
+pub(super) fn store(open: &mut Open<'_, '_>, new: &Arrival<'_>, now: Timestamp) -> Outcome<Option<i64>> {
     let key = open.next_key()?;
-    let position = new.due.is_none().then(|| open.row.next_position(now));
-    if !insert_id(open, new, key, position)? {
+    let (position, due) = match new.lands {
+        Lands::End => (Some(open.row.next_position(now)), None),
+        Lands::At(position) | Lands::Held(position, _) => (Some(free_from(open, position)?), None),
+        Lands::Delayed(due) => (None, Some(due.micros())),
+    };
+    if !insert_id(open, new.id, key, position, due)? {
         match find::lookup(open.db, open.row.key, new.id)? {
             // One that has expired but was not swept makes room.
             Some(found) if found.place.expires <= now.micros() => remove(open, &found)?,
-            _ => return Ok(()),
+            _ => return Ok(None),
         }
-        insert_id(open, new, key, position)?;
+        insert_id(open, new.id, key, position, due)?;
     }
     open.db.execute(
         "INSERT INTO messages (key, id, created, checksum, body) VALUES (?, ?, ?, ?, ?)",
@@ -64,30 +86,53 @@ pub(super) fn store(open: &mut Open<'_, '_>, new: &Arrival<'_>, now: Timestamp) 
     let expires = new.expires.micros();
     place::insert_expiring(open.db, open.row.key, expires, key)?;
     match position {
-        Some(position) => {
-            let (ttl, client) = (new.ttl.cast_signed(), new.client.into());
-            let place = Place { position, key, expires, ttl, count: 0, client, claim: None };
-            place::insert_ready(open.db, open.row.key, &place)?;
-            open.row.last = position;
-        }
-        None => insert_delayed(open, new, key)?,
+        Some(position) => insert_place(open, new, key, position)?,
+        None => insert_delayed(open, new, key, due)?,
     }
     open.row.total += 1;
-    open.row.wake_by(new.due.map_or(expires, |due| due.micros().min(expires)));
-    Ok(())
+    open.row.wake_by(due.map_or(expires, |due| due.min(expires)));
+    Ok(position)
+}
+
+/// The first position from that one on at which nothing lies.
+fn free_from(open: &Open<'_, '_>, mut position: i64) -> Outcome<i64> {
+    while place::ready_at(open.db, open.row.key, position)?.is_some()
+        || place::claimed_at(open.db, open.row.key, position)?.is_some()
+    {
+        position += 1;
+    }
+    Ok(position)
 }
 
 /// Takes the id for a new message: whether it was free.
-fn insert_id(open: &Open<'_, '_>, new: &Arrival<'_>, key: i64, position: Option<i64>) -> Outcome<bool> {
+fn insert_id(
+    open: &Open<'_, '_>,
+    id: MessageId,
+    key: i64,
+    position: Option<i64>,
+    due: Option<i64>,
+) -> Outcome<bool> {
     let sql = "INSERT OR IGNORE INTO ids (id, queue, key, position, due) VALUES (?, ?, ?, ?, ?)";
-    let due = new.due.map(Timestamp::micros);
-    Ok(open.db.execute(sql, params![new.id.0.as_bytes(), open.row.key, key, position, due])? > 0)
+    Ok(open.db.execute(sql, params![id.0.as_bytes(), open.row.key, key, position, due])? > 0)
 }
 
-fn insert_delayed(open: &mut Open<'_, '_>, new: &Arrival<'_>, key: i64) -> Outcome<()> {
+fn insert_place(open: &mut Open<'_, '_>, new: &Arrival<'_>, key: i64, position: i64) -> Outcome<()> {
+    let (expires, ttl) = (new.expires.micros(), new.ttl.cast_signed());
+    let place =
+        Place { position, key, expires, ttl, count: new.count, client: new.client.into(), claim: None };
+    if let Lands::Held(_, claim) = new.lands {
+        place::insert_claimed(open.db, open.row.key, &place, claim)?;
+        open.row.claimed += 1;
+    } else {
+        place::insert_ready(open.db, open.row.key, &place)?;
+    }
+    open.row.last = open.row.last.max(position);
+    Ok(())
+}
+
+fn insert_delayed(open: &mut Open<'_, '_>, new: &Arrival<'_>, key: i64, due: Option<i64>) -> Outcome<()> {
     let sql = "INSERT INTO delayed (queue, due, id, key, expires, ttl, client) VALUES (?, ?, ?, ?, ?, ?, ?)";
-    let (due, expires) = (new.due.map(Timestamp::micros), new.expires.micros());
-    let id = new.id.0.as_bytes();
+    let (id, expires) = (new.id.0.as_bytes(), new.expires.micros());
     open.db.execute(sql, params![open.row.key, due, id, key, expires, new.ttl.cast_signed(), new.client])?;
     open.row.delayed += 1;
     Ok(())

@@ -5,7 +5,7 @@ use rusqlite::{Row, params};
 use super::db::Db;
 use super::{Fault, Outcome};
 use crate::clock::Timestamp;
-use crate::model::QueueRef;
+use crate::model::{Epoch, QueueRef};
 
 /// Later than any work: nothing to do.
 pub(super) const NEVER: i64 = i64::MAX;
@@ -27,12 +27,16 @@ pub(super) struct Queue {
     pub(super) delayed: i64,
     /// No later than the first moment at which the sweep finds something to do.
     pub(super) wake: i64,
+    /// The line that it sends off along.
+    pub(super) line: [u8; 16],
+    /// The last number given on the line.
+    pub(super) sent: i64,
 }
 
 impl Queue {
     /// The row of that queue, whatever its epoch.
     pub(super) fn find(db: &Db<'_>, queue: &QueueRef) -> Outcome<Option<Self>> {
-        let sql = "SELECT key, epoch, last, total, claimed, delayed, wake FROM queues
+        let sql = "SELECT key, epoch, last, total, claimed, delayed, wake, line, sent FROM queues
                    WHERE project = ? AND name = ?";
         Ok(db.first(sql, [queue.project.as_str(), queue.name.as_str()], Self::read)?)
     }
@@ -45,7 +49,8 @@ impl Queue {
 
     /// The row of that key.
     pub(super) fn by_key(db: &Db<'_>, key: i64) -> Outcome<Option<Self>> {
-        let sql = "SELECT key, epoch, last, total, claimed, delayed, wake FROM queues WHERE key = ?";
+        let sql =
+            "SELECT key, epoch, last, total, claimed, delayed, wake, line, sent FROM queues WHERE key = ?";
         Ok(db.first(sql, [key], Self::read)?)
     }
 
@@ -54,8 +59,8 @@ impl Queue {
         if self == seen {
             return Ok(());
         }
-        let sql = "UPDATE queues SET last = ?, total = ?, claimed = ?, delayed = ? WHERE key = ?";
-        db.execute(sql, [self.last, self.total, self.claimed, self.delayed, self.key])?;
+        let sql = "UPDATE queues SET last = ?, total = ?, claimed = ?, delayed = ?, sent = ? WHERE key = ?";
+        db.execute(sql, [self.last, self.total, self.claimed, self.delayed, self.sent, self.key])?;
         if self.wake != seen.wake {
             // On its own, for it costs a change of the index too.
             let wake = (self.wake != NEVER).then_some(self.wake);
@@ -67,6 +72,11 @@ impl Queue {
     /// The position of a message that becomes available now: rising, even where the clock stands or falls back.
     pub(super) fn next_position(&self, now: Timestamp) -> i64 {
         self.last.saturating_add(1).max(now.micros())
+    }
+
+    /// Whether the data is on its way elsewhere, so that no delayed message becomes ready here.
+    pub(super) fn is_sealed(&self) -> bool {
+        Epoch(self.epoch).is_sealed()
     }
 
     /// Has the sweep look here at `time` at the latest.
@@ -83,6 +93,8 @@ impl Queue {
             claimed: row.get(4)?,
             delayed: row.get(5)?,
             wake: row.get::<_, Option<i64>>(6)?.unwrap_or(NEVER),
+            line: row.get(7)?,
+            sent: row.get(8)?,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! What needs no change to be answered: single messages, claims, numbers.
 
 use rusqlite::Row;
+use uuid::Uuid;
 
 use super::claim_row::ClaimRow;
 use super::db::Db;
@@ -110,6 +111,12 @@ pub(super) fn opened(db: &Db<'_>, after: Option<&QueueRef>, limit: usize) -> Out
     let (project, name) = after.map_or(("", ""), |queue| (queue.project.as_str(), queue.name.as_str()));
     let rows = db.some(sql, [project, name], limit, queue_ref)?;
     rows.into_iter().flatten().collect()
+}
+
+/// Which store this is.
+pub(super) fn identity(db: &Db<'_>) -> Outcome<Uuid> {
+    let found = db.first("SELECT identity FROM store", [], |row| row.get(0))?;
+    found.map(Uuid::from_bytes).ok_or_else(|| Fault::Corrupt("the store has no identity".into()))
 }
 
 /// Free and claimed messages of the whole store.

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::Problem;
 
 /// The version of the tables below, kept in the file's `user_version`.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 
 /// "ZQMS": marks the file as a message store, kept in the file's `application_id`.
 const APPLICATION: i32 = 0x5a51_4d53;
@@ -20,14 +20,19 @@ const PAGE_SIZE: u32 = 4096;
 ///
 /// * `queues`: a row a queue; `project` and `name` are null once it was dropped and its rows wait for the sweep.
 ///   `last` is the greatest position handed out. The counters change once a batch. `wake` is never later than
-///   the first moment at which the sweep finds something to do here. The index on it takes the rows without too:
+///   the first moment at which the sweep finds something to do here. `line` names what the queue sends off, and `sent`
+///   is the last number given along it. The index on `wake` takes the rows without too:
 ///   for a partial one SQLite would prepare the sweep's query anew each time.
 /// * `messages`: what never changes of a message, its body above all, so that no later step rewrites it.
 /// * `ids`: where the message of an id lies: its position, or when it is due.
 /// * `ready`, `claimed`, `delayed`: a message lies in exactly one; the narrow, changing part of it.
 /// * `expiring`: by queue and time, for the sweep and the numbers.
 /// * `claims`: `positions` holds 8 bytes (big endian) a message, ascending; never empty.
-/// * `outgoing`: messages on their way out; their bodies stay in `messages`.
+/// * `outgoing`: messages on their way out, by [`Way`](crate::storage::Way) and number; their bodies stay in
+///   `messages`. `target` is set for a dead letter, `due` for a delayed message, `position` for any other, and `claim`,
+///   `claim_ttl` and `claim_ends` where one holds it.
+/// * `received`: how far each queue has received each line.
+/// * `store`: one row, the identity of this store.
 const TABLES: &str = "
 CREATE TABLE queues (
     key INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -39,6 +44,8 @@ CREATE TABLE queues (
     claimed INTEGER NOT NULL DEFAULT 0,
     delayed INTEGER NOT NULL DEFAULT 0,
     wake INTEGER,
+    line BLOB NOT NULL DEFAULT x'',
+    sent INTEGER NOT NULL DEFAULT 0,
     UNIQUE (project, name)
 ) STRICT;
 CREATE INDEX queues_wake ON queues (wake);
@@ -103,27 +110,45 @@ CREATE TABLE claims (
     PRIMARY KEY (queue, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX claims_expires ON claims (queue, expires);
+";
+
+/// The tables that version 2 brought or changed.
+pub(super) const HAND_OVER: &str = "
 CREATE TABLE outgoing (
     queue INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    id BLOB NOT NULL,
-    target TEXT NOT NULL,
+    way INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    target TEXT,
+    position INTEGER,
+    due INTEGER,
+    claim BLOB,
+    claim_ttl INTEGER,
+    claim_ends INTEGER,
     key INTEGER NOT NULL,
     expires INTEGER NOT NULL,
     ttl INTEGER NOT NULL,
     count INTEGER NOT NULL,
     client BLOB NOT NULL,
-    PRIMARY KEY (queue, position)
+    PRIMARY KEY (way, queue, number)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX outgoing_id ON outgoing (queue, id);
+CREATE TABLE received (
+    queue INTEGER NOT NULL,
+    line BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (queue, line)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE store (identity BLOB NOT NULL) STRICT;
+INSERT INTO store VALUES (randomblob(16));
 ";
 
-/// Opens the connection that writes, and creates or checks the tables.
-pub(super) fn writer(path: &Path, busy: Duration) -> Result<Connection, Problem> {
+/// Opens the connection that writes, and creates or checks the tables; the only server on the file (`alone`) upgrades
+/// those of an older version.
+pub(super) fn writer(path: &Path, busy: Duration, alone: bool) -> Result<Connection, Problem> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(busy)?;
-    prepare(&connection)?;
+    prepare(&connection, alone)?;
     connection.execute_batch(
         "PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;
@@ -143,7 +168,7 @@ pub(super) fn reader(path: &Path, busy: Duration) -> Result<Connection, Problem>
 }
 
 /// Checks whose file it is and which version it has; a new one gets its tables.
-fn prepare(connection: &Connection) -> Result<(), Problem> {
+fn prepare(connection: &Connection, alone: bool) -> Result<(), Problem> {
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let version = number("user_version")?;
@@ -153,9 +178,32 @@ fn prepare(connection: &Connection) -> Result<(), Problem> {
     if number("application_id")? != APPLICATION {
         return Err(Problem::Foreign);
     }
-    if version != VERSION {
-        return Err(Problem::Version { found: version, known: VERSION });
+    match version {
+        VERSION => Ok(()),
+        1 if alone => upgrade(connection),
+        found => Err(Problem::Version { found, known: VERSION }),
     }
+}
+
+/// Makes of a file of version 1 one of this version, all at once or not at all. What was on its way out is numbered
+/// in the order in which it was to go.
+fn upgrade(connection: &Connection) -> Result<(), Problem> {
+    connection.execute_batch(&format!(
+        "BEGIN IMMEDIATE;
+         ALTER TABLE queues ADD COLUMN line BLOB NOT NULL DEFAULT x'';
+         ALTER TABLE queues ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;
+         UPDATE queues SET line = randomblob(16),
+             sent = (SELECT count(*) FROM outgoing WHERE queue = queues.key);
+         ALTER TABLE outgoing RENAME TO outgoing_1;
+         {HAND_OVER}
+         INSERT INTO outgoing (way, queue, number, target, key, expires, ttl, count, client)
+             SELECT 0, queue, row_number() OVER (PARTITION BY queue ORDER BY position), target, key, expires,
+                 ttl, count, client
+             FROM outgoing_1;
+         DROP TABLE outgoing_1;
+         PRAGMA user_version = {VERSION};
+         COMMIT;"
+    ))?;
     Ok(())
 }
 
@@ -167,6 +215,7 @@ fn create(connection: &Connection) -> Result<(), Problem> {
          PRAGMA journal_mode = WAL;
          BEGIN IMMEDIATE;
          {TABLES}
+         {HAND_OVER}
          PRAGMA application_id = {APPLICATION};
          PRAGMA user_version = {VERSION};
          COMMIT;"

@@ -105,7 +105,7 @@ fn visit(
 fn next_wake(open: &Open<'_, '_>) -> Outcome<i64> {
     let sql = "SELECT min(expires) FROM expiring WHERE queue = ?";
     let expires = due::first_of(open.db, sql, open.row.key)?.unwrap_or(NEVER);
-    let due = due::next(open.db, open.row)?.map_or(NEVER, Timestamp::micros);
+    let due = due::next_work(open.db, open.row)?.map_or(NEVER, Timestamp::micros);
     Ok(expires.min(due))
 }
 

@@ -5,6 +5,7 @@ mod files;
 mod invariants;
 mod log;
 mod space;
+mod upgrade;
 
 use std::path::PathBuf;
 use std::sync::mpsc;

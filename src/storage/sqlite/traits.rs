@@ -3,17 +3,14 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::model::Capability;
-use crate::storage::{Error, Ledger, Line, Outgoing, SentOff, Way};
-
 use super::db::Db;
 use super::queue::Queue;
-use super::{Outcome, SqliteStore, claims, due, lifecycle, listing, messages, reads, transfer};
+use super::{Outcome, SqliteStore, claims, due, hand_over, lifecycle, listing, messages, reads, transfer};
 use crate::clock::Timestamp;
-use crate::model::{Claim, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
+use crate::model::{Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
 use crate::storage::{
-    ClaimRequest, Claimed, Claims, Deletion, ListQuery, Messages, Page, Parcel, Popped, Result, Stats, Swept,
-    Transfer,
+    ClaimRequest, Claimed, Claims, Deletion, Ledger, Line, ListQuery, Messages, Outgoing, Page, Parcel,
+    Popped, Result, SentOff, Stats, Swept, Transfer, Way,
 };
 
 #[async_trait]
@@ -99,7 +96,7 @@ impl Messages for SqliteStore {
     }
 
     async fn identity(&self) -> Result<Uuid> {
-        Err(Error::unavailable("not built yet"))
+        self.look(reads::identity).await
     }
 
     async fn ping(&self) -> Result<()> {
@@ -146,34 +143,33 @@ impl Claims for SqliteStore {
 
 #[async_trait]
 impl Transfer for SqliteStore {
-    async fn outgoing(&self, _queue: &QueueRef, _way: Way, _limit: usize) -> Result<Outgoing> {
-        Err(Error::unavailable("not built yet"))
+    async fn outgoing(&self, queue: &QueueRef, way: Way, limit: usize) -> Result<Outgoing> {
+        self.read(queue, move |db, row| transfer::outgoing(db, row, way, limit)).await
     }
 
-    async fn import(
-        &self,
-        _queue: &QueueRef,
-        _line: Line,
-        _parcels: &[Parcel],
-        _now: Timestamp,
-    ) -> Result<()> {
-        Err(Error::unavailable("not built yet"))
+    async fn import(&self, queue: &QueueRef, line: Line, parcels: &[Parcel], now: Timestamp) -> Result<()> {
+        let bytes = parcels.iter().map(|parcel| parcel.body.len()).sum();
+        let parcels = parcels.to_vec();
+        self.write(queue, bytes, move |open| hand_over::import(open, line, &parcels, now)).await
     }
 
-    async fn forget(&self, _queue: &QueueRef, _way: Way, _numbers: &[i64]) -> Result<()> {
-        Err(Error::unavailable("not built yet"))
+    async fn forget(&self, queue: &QueueRef, way: Way, numbers: &[i64]) -> Result<()> {
+        let numbers = numbers.to_vec();
+        self.write(queue, 0, move |open| transfer::forget(open, way, &numbers)).await
     }
 
-    async fn seal(&self, _queue: &QueueRef, _now: Timestamp) -> Result<Ledger> {
-        Err(Error::unavailable("not built yet"))
+    async fn seal(&self, queue: &QueueRef, _now: Timestamp) -> Result<Ledger> {
+        let queue = queue.clone();
+        self.transact(move |batch| hand_over::seal(batch, &queue)).await
     }
 
-    async fn adopt(&self, _queue: &QueueRef, _ledger: &Ledger, _now: Timestamp) -> Result<()> {
-        Err(Error::unavailable("not built yet"))
+    async fn adopt(&self, queue: &QueueRef, ledger: &Ledger, _now: Timestamp) -> Result<()> {
+        let (queue, ledger) = (queue.clone(), ledger.clone());
+        self.transact(move |batch| hand_over::adopt(batch, &queue, &ledger)).await
     }
 
-    async fn send_off(&self, _queue: &QueueRef, _limit: usize, _now: Timestamp) -> Result<SentOff> {
-        Err(Error::unavailable("not built yet"))
+    async fn send_off(&self, queue: &QueueRef, limit: usize, now: Timestamp) -> Result<SentOff> {
+        self.write(queue, 0, move |open| hand_over::send_off(open, limit, now)).await
     }
 
     async fn unfinished(&self, limit: usize) -> Result<Vec<QueueRef>> {

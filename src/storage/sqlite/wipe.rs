@@ -9,9 +9,10 @@ use crate::clock::Timestamp;
 /// Removes rows of a dropped queue, at most `budget`: how many; fewer means that none is left.
 pub(super) fn wipe(open: &mut Open<'_, '_>, budget: usize) -> Outcome<usize> {
     let mut removed = 0;
-    for (first, forget) in [READY, CLAIMED, OUTGOING] {
+    for (first, forget) in [READY, CLAIMED, DEAD_LETTERS, MOVING] {
         removed += wipe_messages(open, first, forget, budget - removed)?;
     }
+    removed += wipe_received(open, budget - removed)?;
     removed += wipe_delayed(open, budget - removed)?;
     removed += wipe_claims(open, budget - removed)?;
     removed += wipe_expiring(open, budget - removed)?;
@@ -31,9 +32,14 @@ const CLAIMED: Table = (
     "DELETE FROM claimed WHERE queue = ? AND position <= ?",
 );
 
-const OUTGOING: Table = (
-    "SELECT position, key FROM outgoing WHERE queue = ? ORDER BY position",
-    "DELETE FROM outgoing WHERE queue = ? AND position <= ?",
+const DEAD_LETTERS: Table = (
+    "SELECT number, key FROM outgoing WHERE way = 0 AND queue = ? ORDER BY number",
+    "DELETE FROM outgoing WHERE way = 0 AND queue = ? AND number <= ?",
+);
+
+const MOVING: Table = (
+    "SELECT number, key FROM outgoing WHERE way = 1 AND queue = ? ORDER BY number",
+    "DELETE FROM outgoing WHERE way = 1 AND queue = ? AND number <= ?",
 );
 
 fn wipe_messages(
@@ -78,6 +84,16 @@ fn wipe_claims(open: &Open<'_, '_>, budget: usize) -> Outcome<usize> {
         open.db.execute(sql, params![open.row.key, last])?;
     }
     Ok(ids.len())
+}
+
+fn wipe_received(open: &Open<'_, '_>, budget: usize) -> Outcome<usize> {
+    let sql = "SELECT line FROM received WHERE queue = ? ORDER BY line";
+    let lines: Vec<[u8; 16]> = open.db.some(sql, [open.row.key], budget, |row| row.get(0))?;
+    if let Some(last) = lines.last() {
+        let sql = "DELETE FROM received WHERE queue = ? AND line <= ?";
+        open.db.execute(sql, params![open.row.key, last])?;
+    }
+    Ok(lines.len())
 }
 
 fn wipe_expiring(open: &Open<'_, '_>, budget: usize) -> Outcome<usize> {

@@ -33,6 +33,7 @@ const SUITE: &[&[Case]] = &[
     stats::CASES,
     steps::CASES,
     tenants::CASES,
+    transfer::CASES,
 ];
 
 /// Runs the suite and the model on that deployment; `servers` are those that hold the data.

@@ -221,6 +221,11 @@ impl Queue {
         queue
     }
 
+    /// The queue's data where a move takes it from.
+    pub(crate) fn sealed(&self) -> Self {
+        Self { store: self.store.clone(), name: self.name.sealed() }
+    }
+
     pub(crate) fn data(&self) -> &dyn DataStore {
         &*self.store.data
     }

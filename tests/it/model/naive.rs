@@ -55,8 +55,8 @@ impl Messages for Naive {
         self.all(|queues| {
             let found = queues.iter().position(|(queue, _)| same_name(queue, name));
             match found.map(|n| (n, queues[n].0.epoch)) {
-                Some((_, epoch)) if epoch > name.epoch => return Err(Error::Gone),
                 Some((_, epoch)) if epoch == name.epoch => return Ok(()),
+                Some((_, epoch)) if epoch.unsealed() >= name.epoch => return Err(Error::Gone),
                 Some((n, _)) => drop(queues.remove(n)),
                 None => {}
             }
@@ -66,7 +66,10 @@ impl Messages for Naive {
     }
 
     async fn drop_queue(&self, name: &QueueRef) -> Result<()> {
-        self.all(|queues| queues.retain(|(queue, _)| !same_name(queue, name) || queue.epoch > name.epoch));
+        let goes = |queue: &QueueRef| {
+            queue == name || same_name(queue, name) && queue.epoch.unsealed() < name.epoch.unsealed()
+        };
+        self.all(|queues| queues.retain(|(queue, _)| !goes(queue)));
         Ok(())
     }
 

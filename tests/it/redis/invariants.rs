@@ -21,7 +21,8 @@ pub(crate) fn check(server: &RedisServer) -> usize {
     let bases: Vec<String> = bases.collect();
     for key in keys_of(server) {
         let base = key.rsplit_once(':').map(|(base, _)| base.to_owned());
-        assert!(base.is_some_and(|base| bases.contains(&base)), "{key} belongs to no queue");
+        let known = base.is_some_and(|base| bases.contains(&base)) || key == "zaqar1:identity";
+        assert!(known, "{key} belongs to no queue");
     }
     bases.iter().map(|base| check_queue(server, base)).sum()
 }

@@ -36,6 +36,7 @@ end
 -- The first messages to be sent off: ids, and when each is due that is delayed.
 local function next_to_go(q, limit)
   local ids, due = {}, {}
+  if limit < 1 then return ids, due end
   local delayed = call('ZRANGE', q.key .. ':d', 0, limit - 1, 'WITHSCORES')
   for i = 1, #delayed, 2 do ids[#ids + 1], due[#ids + 1] = delayed[i], tonumber(delayed[i + 1]) end
   for _, index in ipairs({ ':r', ':c' }) do

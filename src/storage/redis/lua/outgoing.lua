@@ -31,7 +31,8 @@ end
 operations.outgoing = function(key, args)
   local q = enter(key, args)
   if not q then return gone() end
-  local numbers, reply = call('ZRANGE', key .. args[3], 0, tonumber(args[4]) - 1), {}
+  local limit, numbers, reply = tonumber(args[4]), {}, {}
+  if limit > 0 then numbers = call('ZRANGE', key .. args[3], 0, limit - 1) end
   local parcels = values(key .. ':p', numbers)
   for i, number in ipairs(numbers) do push(reply, number, parcels[i]) end
   return { call('HGET', key .. ':g', 'y'), reply }

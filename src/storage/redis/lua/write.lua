@@ -16,9 +16,12 @@ local function epoch_of(key)
   return own and sub(own, 1, 16)
 end
 
--- Whether the epoch `a` is older than `b`; both are 16 hexadecimal digits.
-local function older(a, b)
+-- Whether the epoch `a` (16 hexadecimal digits) is of an earlier life of the queue than `b`; to be sealed (bit 62) makes
+-- no difference.
+local function is_before(a, b)
   local high_a, high_b = tonumber(sub(a, 1, 8), 16), tonumber(sub(b, 1, 8), 16)
+  if high_a >= 0xc0000000 then high_a = high_a - 0x40000000 end
+  if high_b >= 0xc0000000 then high_b = high_b - 0x40000000 end
   if high_a ~= high_b then return high_a < high_b end
   return tonumber(sub(a, 9), 16) < tonumber(sub(b, 9), 16)
 end
@@ -27,7 +30,7 @@ end
 operations.open = function(key, args)
   local epoch = epoch_of(key)
   if epoch == args[1] then return 1 end
-  if epoch and older(args[1], epoch) then return gone() end
+  if epoch and not is_before(epoch, args[1]) then return gone() end
   if epoch then drop(key) end
   call('SET', key .. ':q', own_fields(args[1], 0, NEVER, NEVER, NEVER, NOBODY))
   call('HSET', key .. ':g', 'y', args[3])
@@ -37,7 +40,7 @@ end
 -- epoch
 operations.drop = function(key, args)
   local epoch = epoch_of(key)
-  if epoch and not older(args[1], epoch) then drop(key) end
+  if epoch and (epoch == args[1] or is_before(epoch, args[1])) then drop(key) end
   return 1
 end
 

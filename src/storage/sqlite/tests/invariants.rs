@@ -6,8 +6,9 @@ use super::*;
 use crate::storage::{Claims as _, DeadLetters, Transfer as _, Way};
 
 /// All tables.
-pub(super) const TABLES: [&str; 9] =
-    ["queues", "messages", "ids", "ready", "claimed", "delayed", "expiring", "claims", "outgoing"];
+pub(super) const TABLES: [&str; 10] = [
+    "queues", "messages", "ids", "ready", "claimed", "delayed", "expiring", "claims", "outgoing", "received",
+];
 
 /// Each finds what must not be.
 const CONTRADICTIONS: [&str; 8] = [

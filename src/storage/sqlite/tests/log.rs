@@ -48,6 +48,8 @@ async fn operations(bench: &Bench, round: u128) {
     store.opened(None, 5).await.unwrap();
     store.outgoing(queue, Way::DeadLetters, 5).await.unwrap();
     store.unfinished(5).await.unwrap();
+    store.identity().await.unwrap();
+    hand_over(bench, round).await;
     store.purge(queue, START.plus_seconds(80)).await.unwrap();
     bench.sweep(START.plus_seconds(5000)).await;
     let other = super::queue(&format!("dropped{round}"), 1);
@@ -55,5 +57,29 @@ async fn operations(bench: &Bench, round: u128) {
     store.post(&other, (0..100).map(|n| message(n, 10)).collect(), START).await.unwrap();
     store.claim(&other, &claim(1, 50), START).await.unwrap();
     store.drop_queue(&other).await.unwrap();
+    bench.sweep(START).await;
+}
+
+/// Every operation that a whole queue's hand-over takes.
+async fn hand_over(bench: &Bench, round: u128) {
+    use crate::storage::{Claims as _, Transfer as _, Way};
+    let store = &bench.store;
+    let (source, target) = (queue(&format!("from{round}"), 1), queue(&format!("to{round}"), 1));
+    store.open(&source, START).await.unwrap();
+    let new = |n| NewMessage { delay: u64::try_from(n % 2).unwrap() * 100, ..message(n, 10) };
+    store.post(&source, (0..20).map(new).collect(), START).await.unwrap();
+    store.claim(&source, &claim(1, 3), START).await.unwrap();
+    let ledger = store.seal(&source, START).await.unwrap();
+    store.adopt(&target, &ledger, START).await.unwrap();
+    let source = source.sealed();
+    while store.send_off(&source, 7, START).await.unwrap().left > 0 {}
+    let away = store.outgoing(&source, Way::Pool, 50).await.unwrap();
+    store.import(&target, away.line, &away.parcels, START).await.unwrap();
+    store.seal(&target, START).await.unwrap();
+    let numbers: Vec<_> = away.parcels.iter().map(|parcel| parcel.number).collect();
+    store.forget(&source, Way::Pool, &numbers).await.unwrap();
+    for queue in [source, target.sealed()] {
+        store.drop_queue(&queue).await.unwrap();
+    }
     bench.sweep(START).await;
 }

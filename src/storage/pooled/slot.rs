@@ -1,0 +1,92 @@
+//! One store of a pool: where it is, and the store itself once it is opened.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use super::super::{DataStore, Error, Result};
+use super::Opener;
+use crate::model::{Metadata, Pool};
+
+/// How long a store may take to be opened, and to say that it is there.
+const OPENING: Duration = Duration::from_secs(2);
+
+/// After a failure, the store is not tried again for so long.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long calls on a store that is no longer used may take to end before it is closed anyway.
+const LAST_CALLS: Duration = Duration::from_secs(10);
+
+/// Between two looks at whether they have ended.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Where a store is and how it is spoken to.
+#[derive(Clone)]
+pub(super) struct Source {
+    pub(super) uri: String,
+    pub(super) options: Metadata,
+}
+
+impl Source {
+    pub(super) fn of(pool: &Pool) -> Self {
+        Self { uri: pool.uri.clone(), options: pool.options.clone() }
+    }
+}
+
+/// A place for a store.
+pub(super) struct Slot {
+    source: Source,
+    store: OnceLock<Arc<dyn DataStore>>,
+    /// Locked while the store is being opened; when that last failed.
+    turn: tokio::sync::Mutex<Option<Instant>>,
+}
+
+impl Slot {
+    pub(super) fn new(source: Source) -> Self {
+        Self { source, store: OnceLock::new(), turn: tokio::sync::Mutex::default() }
+    }
+
+    /// Whether a pool with that source is served from here. An embedded store has no options, and its file can be
+    /// opened only once.
+    pub(super) fn is_at(&self, source: &Source) -> bool {
+        let embedded = source.uri.starts_with("sqlite:") || source.uri.starts_with("memory:");
+        self.source.uri == source.uri && (embedded || self.source.options == source.options)
+    }
+
+    /// The store; one caller opens it, the others wait for that.
+    pub(super) async fn open(&self, opener: &Opener) -> Result<Arc<dyn DataStore>> {
+        if let Some(store) = self.store.get() {
+            return Ok(store.clone());
+        }
+        let mut failed = self.turn.lock().await;
+        if let Some(store) = self.store.get() {
+            return Ok(store.clone());
+        }
+        if failed.is_some_and(|at| at.elapsed() < PAUSE) {
+            return Err(Error::unavailable("it could not be opened a moment ago"));
+        }
+        let opened = tokio::time::timeout(OPENING, opener(&self.source.uri, &self.source.options)).await;
+        let opened = opened.unwrap_or(Err(Error::Timeout(OPENING)));
+        *failed = opened.is_err().then(Instant::now);
+        opened.map(|store| self.store.get_or_init(|| store).clone())
+    }
+
+    /// Ends the store in order.
+    pub(super) async fn close(&self) {
+        if let Some(store) = self.store.get() {
+            store.close().await;
+        }
+    }
+
+    /// Ends the store once nobody calls it any more.
+    pub(super) async fn retire(self: Arc<Self>) {
+        let start = Instant::now();
+        while self.is_used() && start.elapsed() < LAST_CALLS {
+            tokio::time::sleep(LOOK).await;
+        }
+        self.close().await;
+    }
+
+    fn is_used(&self) -> bool {
+        self.store.get().is_some_and(|store| Arc::strong_count(store) > 1)
+    }
+}
