@@ -30,7 +30,7 @@ macro_rules! tests_on {
     };
 }
 
-mod common;
+pub(crate) mod common;
 mod filters;
 mod outages;
 mod takeover;
