@@ -31,7 +31,7 @@ macro_rules! tests_on {
 }
 
 mod changes;
-mod common;
+pub(crate) mod common;
 mod conflicts;
 mod filters;
 mod outages;
