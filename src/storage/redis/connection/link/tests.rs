@@ -158,7 +158,7 @@ async fn what_waits_for_an_answer_is_bounded() {
     assert!(rest.is_empty(), "{}", rest.len());
     let answers = callers.join_all().await;
     let count = |kind: fn(&Result<Answer, Failure>) -> bool| answers.iter().filter(|one| kind(one)).count();
-    assert_eq!(count(|one| one.is_ok()), 1);
+    assert_eq!(count(Result::is_ok), 1);
     assert_eq!(count(|one| matches!(one, Err(Failure::Lost(_)))), fitting);
     assert_eq!(count(|one| matches!(one, Err(Failure::NotSent(_)))), fitting - 1);
 }
