@@ -73,7 +73,6 @@ async fn is_killed(stores: &str, posts: usize) {
     }
     let books = books.lock();
     assert!(books.doubts > RUNS, "the kills interrupted nothing");
-    println!("{} messages in the end, {} requests without an answer", books.posted.len(), books.doubts);
 }
 
 /// How long an audit waits for what a crash left unfinished.

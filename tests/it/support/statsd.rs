@@ -48,7 +48,7 @@ impl Statsd {
     }
 
     fn read(&mut self) {
-        let mut buffer = [0; 65_536];
+        let mut buffer = vec![0; 65_536];
         while let Ok(length) = self.socket.recv(&mut buffer) {
             for line in String::from_utf8_lossy(&buffer[..length]).lines() {
                 self.add(line);
