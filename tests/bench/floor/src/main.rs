@@ -58,7 +58,8 @@ struct Floor {
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let client = redis::Client::open(args.redis)?;
-    let mut connection = client.get_multiplexed_async_connection().await.context("cannot connect to Redis")?;
+    let mut connection =
+        client.get_multiplexed_async_connection().await.context("cannot connect to Redis")?;
     let digest: String = redis::cmd("SCRIPT").arg("LOAD").arg(SCRIPT).query_async(&mut connection).await?;
     let app = Router::new()
         .route("/v2/queues/{queue}", put(|| async { StatusCode::CREATED }))
@@ -80,7 +81,9 @@ async fn store(
         Way::Script => redis::cmd("EVALSHA"),
     };
     match floor.way {
-        Way::Stream => command.arg(&queue).arg("MAXLEN").arg("~").arg(100_000).arg("*").arg("b").arg(&body[..]),
+        Way::Stream => {
+            command.arg(&queue).arg("MAXLEN").arg("~").arg(100_000).arg("*").arg("b").arg(&body[..])
+        }
         Way::Script => command.arg(&*floor.digest).arg(1).arg(format!("{{{queue}}}")).arg(&body[..]).arg(END),
     };
     let stored: redis::RedisResult<String> = command.query_async(&mut floor.connection).await;

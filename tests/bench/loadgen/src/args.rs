@@ -20,6 +20,7 @@ pub enum Mode {
 }
 
 /// Load on the REST API v2 of a server.
+#[expect(clippy::struct_excessive_bools, reason = "these are flags of a command line")]
 #[derive(Parser)]
 pub struct Args {
     /// what each connection does again and again
