@@ -22,7 +22,7 @@ use crate::support::{Client, Process, cloud};
 const CLIENTS: usize = 4;
 
 /// Rounds that they all together do while the database is out of reach.
-const ROUNDS: usize = 200;
+const ROUNDS: usize = 100;
 
 /// Deadlines of the management store are 3 and 5 s; this is for a machine that does much else.
 const BOUND: Duration = Duration::from_secs(20);

@@ -11,13 +11,13 @@ use crate::support::redis::RedisServer;
 use crate::support::{Client, Process, cloud};
 
 /// Clients that post at a time.
-const CLIENTS: usize = 500;
+const CLIENTS: usize = 400;
 
 /// Bytes of a message.
 const BODY: usize = 32 * 1024;
 
 /// Times that each client posts to a Redis that does not answer.
-const TURNS: usize = 4;
+const TURNS: usize = 3;
 
 /// What the memory may grow by after the first turn: less than the bodies of one.
 const GROWTH: u64 = (CLIENTS * BODY) as u64;
