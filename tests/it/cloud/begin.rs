@@ -60,7 +60,7 @@ async fn refused(ini: &str) -> String {
 async fn older_tables_are_refused_with_the_command_that_mends_them() {
     for kind in [Kind::MariaDb, Kind::Postgres] {
         let fresh = kind.fresh().await;
-        let ini = cloud::ini("redis://127.0.0.1:1", &fresh.url);
+        let ini = cloud::messages_in("redis://127.0.0.1:1") + &cloud::queues_in(&fresh.url);
         let tables = SqlTables::open(&fresh.url).await.unwrap();
         for version in 1..SqlTables::NEWEST {
             tables.upgrade(version).await.unwrap();
