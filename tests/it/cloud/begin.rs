@@ -60,7 +60,7 @@ async fn refused(ini: &str) -> String {
 async fn older_tables_are_refused_with_the_command_that_mends_them() {
     for kind in [Kind::MariaDb, Kind::Postgres] {
         let fresh = kind.fresh().await;
-        let ini = cloud::ini("redis://127.0.0.1:1", &fresh.url);
+        let ini = cloud::messages_in("redis://127.0.0.1:1") + &cloud::queues_in(&fresh.url);
         let tables = SqlTables::open(&fresh.url).await.unwrap();
         for version in 1..SqlTables::NEWEST {
             tables.upgrade(version).await.unwrap();
@@ -111,7 +111,7 @@ async fn a_server_starts_before_its_redis_and_serves_once_it_is_there() {
     let (uri, state) = (redis.uri(), tempfile::tempdir().unwrap());
     redis.kill();
     let server = Process::start_without_stores(state.path(), &cloud::messages_in(&uri)).await;
-    assert!(server.log().contains("the message store cannot be reached yet"), "{}", server.log());
+    assert!(server.log().contains("Redis fails"), "{}", server.log());
     let client = server.client("p");
     let message = json!({ "messages": [{ "ttl": 300, "body": 1 }] });
     for _ in 0..3 {
@@ -131,7 +131,7 @@ async fn a_server_starts_before_its_redis_and_serves_once_it_is_there() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gc_sweeps_redis_beside_a_server() {
     let redis = RedisServer::start();
-    let stores = cloud::messages_in(&redis.uri());
+    let stores = cloud::messages_in(&cloud::patient(&redis.uri()));
     // The server's time stands still long ago, so that its own sweep finds nothing.
     let app = TestApp::start_at(Timestamp::from_micros(1_500_000_000_000_000), &stores).await;
     let client = app.client("p");
@@ -142,10 +142,7 @@ async fn gc_sweeps_redis_beside_a_server() {
     }
     let swept = run("gc", &stores).await;
     let said = String::from_utf8([swept.stdout, swept.stderr].concat()).unwrap();
-    assert!(
-        swept.status.success() && said.contains("freed 6 expired messages and 2 expired claims"),
-        "{said}"
-    );
+    assert!(swept.status.success() && said.contains("freed 6 expired messages"), "{said}");
     assert!(client.get("/v2/queues/q/messages?echo=true").await.expect(200).ids().is_empty());
     client.post_bodies("q", &[json!(4)]).await;
     let listed = client.get("/v2/queues/q/messages?echo=true").await.expect(200).json();

@@ -22,7 +22,7 @@ use crate::support::{Client, Process, cloud};
 const CLIENTS: usize = 4;
 
 /// Rounds that they all together do while the database is out of reach.
-const ROUNDS: usize = 200;
+const ROUNDS: usize = 100;
 
 /// Deadlines of the management store are 3 and 5 s; this is for a machine that does much else.
 const BOUND: Duration = Duration::from_secs(20);
@@ -55,7 +55,7 @@ async fn messages_go_on_while_mariadb_is_gone_or_hangs() {
 async fn messages_go_on_while_postgres_is_gone() {
     let mut database = Postgres::start().await;
     let url = cloud::prepared(database.database().await).await;
-    let mut service = Service::start(&url).await;
+    let mut service = Service::start_in_a_pool(&url).await;
     database.kill();
     service.goes_on(1).await;
     database.restart().await;
@@ -82,10 +82,28 @@ struct Load {
 }
 
 impl Service {
+    /// A service whose messages are in the store of its configuration.
     async fn start(url: &str) -> Self {
         let (redis, state, statsd) = (RedisServer::start(), tempfile::tempdir().unwrap(), Statsd::start());
         let ini = cloud::ini(&redis.uri(), url) + &statsd.ini();
         let process = Process::start(state.path(), &ini).await;
+        Self::load(process, statsd, redis, state).await
+    }
+
+    /// The same with its messages in a pool.
+    async fn start_in_a_pool(url: &str) -> Self {
+        let (redis, state, statsd) = (RedisServer::start(), tempfile::tempdir().unwrap(), Statsd::start());
+        let pooling = "[DEFAULT]\npooling = true\nadmin_mode = true\n";
+        let ini = cloud::ini(&redis.uri(), url) + &statsd.ini() + pooling;
+        let process = Process::start(state.path(), &ini).await;
+        let pool = json!({ "uri": cloud::patient(&(redis.uri() + "?dbid=1")), "weight": 1 });
+        let client = process.client("p");
+        let register = client.request(Method::PUT, "/v2/pools/one").header("x-roles", "admin");
+        send(register.json(&pool)).await.expect(201);
+        Self::load(process, statsd, redis, state).await
+    }
+
+    async fn load(process: Process, statsd: Statsd, redis: RedisServer, state: tempfile::TempDir) -> Self {
         let (load, mut clients) = (Arc::new(Load::default()), JoinSet::new());
         let client = process.client("p");
         client.put_json("/v2/queues/idle", &json!({ "a": 1 })).await.expect(201);

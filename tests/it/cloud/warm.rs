@@ -1,6 +1,7 @@
 //! What the service knows of its queues it need not ask for again.
 
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::sql::common::Kind;
 use crate::support::cloud;
@@ -9,7 +10,10 @@ use crate::support::statsd::Statsd;
 use crate::support::{Client, Process};
 
 /// Rounds of every operation on messages and claims.
-const ROUNDS: usize = 200;
+const ROUNDS: usize = 40;
+
+/// Clients that post at a time beside them, and how often each does.
+const POSTS: [usize; 2] = [4, 250];
 
 /// Calls of the management store that somebody makes by the clock: the readers of changes, the sweep.
 const BY_THE_CLOCK: [&str; 3] = ["changes", "forget_changes", "count_all_queues"];
@@ -29,9 +33,19 @@ async fn with_a_warm_cache_messages_and_claims_touch_no_sql() {
     statsd.asked_for_changes(2).await;
     let before = statsd.management();
     let start = std::time::Instant::now();
+    let mut clients = JoinSet::new();
+    for _ in 0..POSTS[0] {
+        let client = client.clone();
+        clients.spawn(async move {
+            for number in 0..POSTS[1] {
+                client.post_bodies("q", &[json!(number)]).await;
+            }
+        });
+    }
     for _ in 0..ROUNDS {
         round(&client).await;
     }
+    clients.join_all().await;
     let took = start.elapsed().as_secs();
     // What happened until now has been sent.
     statsd.asked_for_changes(4).await;

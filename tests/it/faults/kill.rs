@@ -25,7 +25,7 @@ const RUNS: usize = 20;
 const POSTS: usize = 1_000;
 
 /// The same on stores that answer to more than one caller at a time and so fill up sooner.
-const FEWER: usize = 250;
+const FEWER: usize = 150;
 
 /// The sweep takes up interrupted moves of dead letters; often, so that the audit need not wait for it.
 const INI: &str = "[sweeper]\ninterval = 1\n";
@@ -50,7 +50,7 @@ async fn a_server_killed_before_sentinels_and_postgres_keeps_it_too() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_killed_before_a_cluster_keeps_it_too() {
     let redis = RedisCluster::start();
-    is_killed(&cloud::messages_in(&redis.uri()), FEWER).await;
+    is_killed(&cloud::messages_in(&cloud::patient(&redis.uri())), FEWER).await;
 }
 
 /// Kills a server on these stores again and again, each time after so many posts.

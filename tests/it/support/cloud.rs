@@ -52,9 +52,16 @@ pub(crate) async fn prepared(url: String) -> String {
     url
 }
 
-/// The configuration of a service with its messages in that Redis and its queues in that database.
+/// The configuration of a service with its messages in that Redis and its queues in that database. A call may take
+/// long there, for a machine that runs other tests.
 pub(crate) fn ini(redis: &str, database: &str) -> String {
-    messages_in(redis) + &queues_in(database)
+    messages_in(&patient(redis)) + &queues_in(database)
+}
+
+/// The URI with a deadline of calls that no machine reaches.
+pub(crate) fn patient(uri: &str) -> String {
+    let sign = if uri.contains('?') { '&' } else { '?' };
+    format!("{uri}{sign}socket_timeout=30")
 }
 
 /// The part about messages.
