@@ -11,6 +11,7 @@ mod feed;
 mod flavors;
 mod health;
 mod messages;
+mod moves;
 mod placement;
 mod pools;
 mod purge;
@@ -31,6 +32,8 @@ pub use self::feed::Feed;
 pub use self::flavors::FlavorView;
 pub use self::health::{HealthReport, Probe, StoreHealth};
 pub use self::messages::{ListRequest, Listing, MessageView, PostTerms, Removal};
+use self::moves::Movers;
+pub use self::moves::{Migration, MigrationPage};
 pub use self::placement::Pooling;
 pub use self::queues::{QueueListRequest, QueueListing};
 use self::registry::Registry;
@@ -71,6 +74,7 @@ struct Inner {
     vault: Vault,
     registry: Registry,
     moves: MoveLocks,
+    movers: Movers,
     tasks: TaskTracker,
 }
 
@@ -91,8 +95,10 @@ impl Service {
         tasks: TaskTracker,
     ) -> Self {
         let pools = Pools::new(stores.data.clone(), stores.management.clone(), opener, tasks.clone());
-        let (registry, moves) = (Registry::default(), MoveLocks::default());
-        Self { inner: Arc::new(Inner { settings, stores, pools, clock, vault, registry, moves, tasks }) }
+        let (registry, moves, movers) = (Registry::default(), MoveLocks::default(), Movers::default());
+        Self {
+            inner: Arc::new(Inner { settings, stores, pools, clock, vault, registry, moves, movers, tasks }),
+        }
     }
 
     /// The limits that requests are held to.

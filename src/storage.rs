@@ -32,6 +32,7 @@
 
 mod catalogue;
 pub mod memory;
+pub mod moving;
 pub mod pooled;
 pub mod redis;
 pub mod sql;

@@ -6,6 +6,7 @@ mod health;
 mod home;
 mod link;
 mod messages;
+mod migrations;
 mod pools;
 mod purge;
 mod queues;
@@ -64,6 +65,7 @@ pub const ROUTES: &[Route] = &[
     route!(GET "/v2/pools/{id}", Some("pools:get"), pools::get, Pools),
     route!(PATCH "/v2/pools/{id}", Some("pools:update"), pools::patch, Pools),
     route!(DELETE "/v2/pools/{id}", Some("pools:delete"), pools::delete, Pools),
+    route!(GET "/v2/migrations", Some("pools:get_all"), migrations::list, Pools),
     route!(GET "/v2/flavors", Some("flavors:get_all"), flavors::list, Pools),
     route!(PUT "/v2/flavors/{id}", Some("flavors:create"), flavors::put, Pools),
     route!(GET "/v2/flavors/{id}", Some("flavors:get"), flavors::get, Pools),

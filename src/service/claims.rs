@@ -82,7 +82,14 @@ impl Service {
             }
         }
         if outgoing {
-            self.move_dead_letters(known.queue().clone(), data).await;
+            match self.places(known).await {
+                Ok(places) => {
+                    for (queue, store) in places {
+                        self.move_dead_letters(queue, store).await;
+                    }
+                }
+                Err(error) => tracing::warn!(error.cause = ?error, "dead letters wait for the next sweep"),
+            }
         }
         Ok(messages)
     }

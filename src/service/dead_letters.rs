@@ -65,7 +65,7 @@ impl Service {
     }
 
     /// Moves what stands in the outgoing list of that queue in that store.
-    async fn empty_outgoing(&self, source: &QueueRef, data: &dyn DataStore) -> Result<()> {
+    pub(super) async fn empty_outgoing(&self, source: &QueueRef, data: &dyn DataStore) -> Result<()> {
         let _turn = self.inner.moves.of(source).lock().await;
         let failed = || Error::unavailable("Dead letters could not be moved.");
         loop {
@@ -114,7 +114,8 @@ impl Service {
                 self.open_again(&known, FAILED).await?;
             }
             let now = self.inner.clock.now();
-            let imported = async { self.data(&known).await?.import(known.queue(), line, parcels, now).await };
+            let imported =
+                async { self.taker(&known).await?.import(known.queue(), line, parcels, now).await };
             match imported.await {
                 Err(storage::Error::Gone) => self.inner.registry.forget(project, target),
                 imported => return imported.map_err(Error::unavailable(FAILED)),

@@ -108,7 +108,7 @@ impl Service {
             }
             let messages = self.prepare(context, &known.attributes, submissions, now)?;
             let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
-            let stored = async { self.data(&known).await?.post(known.queue(), messages, now).await };
+            let stored = async { self.taker(&known).await?.post(known.queue(), messages, now).await };
             match stored.await {
                 Err(storage::Error::Gone) => self.inner.registry.forget(&context.project, name),
                 stored => {

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::Service;
 use super::registry::Known;
 use crate::error::{Error, Result};
-use crate::model::{Metadata, Pool, PoolName, ProjectId, metadata};
+use crate::model::{Metadata, Pool, PoolName, ProjectId, QueueRef, metadata};
+use crate::storage::moving::Moving;
 use crate::storage::{self, DataStore, Placing, QueueRecord};
 
 /// How queues are spread over pools: `[DEFAULT] pooling` and `[pooling:catalog]`.
@@ -38,10 +39,32 @@ pub(super) enum Choice {
 }
 
 impl Service {
-    /// The store that holds the queue's data. [`storage::Error::Gone`] where the pool of its record is none any more:
-    /// the record is stale.
+    /// The store that holds the queue's data, or both where it is on its way from one to the other.
+    /// [`storage::Error::Gone`] where the pool of its record is none any more: the record is stale.
     pub(super) async fn data(&self, known: &Known) -> storage::Result<Arc<dyn DataStore>> {
+        let target = self.taker(known).await?;
+        match &known.record.placement.motion {
+            Some(motion) if motion.sealed => {
+                let source = self.inner.pools.store(motion.source.as_ref()).await?;
+                Ok(Arc::new(Moving::new(source, target)))
+            }
+            _ => Ok(target),
+        }
+    }
+
+    /// The store that takes what is new in the queue.
+    pub(super) async fn taker(&self, known: &Known) -> storage::Result<Arc<dyn DataStore>> {
         self.inner.pools.store(known.record.placement.pool.as_ref()).await
+    }
+
+    /// Each store that holds data of the queue, with the name that the data has there.
+    pub(super) async fn places(&self, known: &Known) -> storage::Result<Vec<(QueueRef, Arc<dyn DataStore>)>> {
+        let mut places = vec![(known.queue().clone(), self.taker(known).await?)];
+        if let Some(motion) = known.record.placement.motion.as_ref().filter(|motion| motion.sealed) {
+            let source = self.inner.pools.store(motion.source.as_ref()).await?;
+            places.push((known.queue().sealed(), source));
+        }
+        Ok(places)
     }
 
     /// Whether a queue has no place: it is in no pool, and the store of the configuration takes no queues. Such a

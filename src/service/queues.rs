@@ -127,8 +127,11 @@ impl Service {
             let placing = self.placing(&seen, &patched).await?;
             let replaced = management.replace_metadata(&seen, &patched, placing.as_ref()).await;
             let replaced = replaced.map_err(failed())?;
-            if replaced.is_some() {
+            if let Some(record) = replaced {
                 self.inner.registry.forget(project, name);
+                if record.placement.motion.is_some() {
+                    self.set_off(record.queue);
+                }
                 return Ok(self.with_defaults(&patched));
             }
         }
@@ -238,11 +241,17 @@ impl Service {
         Ok(None)
     }
 
-    /// Makes the data of a queue exist, where a crash kept its creator from it.
+    /// Makes the data of a queue exist, where a crash kept its creator from it. Where it is sealed, but the record does
+    /// not say so yet, the mover or a crash is between the two: what is missing is done here.
     pub(super) async fn open_again(&self, known: &Known, sentence: &'static str) -> Result<()> {
-        let opened = async { self.data(known).await?.open(known.queue(), self.inner.clock.now()).await };
+        let opened = async {
+            match self.taker(known).await?.open(known.queue(), self.inner.clock.now()).await {
+                // Else it was deleted and created again meanwhile, by somebody else.
+                Err(storage::Error::Gone) => self.complete_seal(known).await,
+                opened => opened,
+            }
+        };
         match opened.await {
-            // Deleted and created again meanwhile, by somebody else.
             Err(storage::Error::Gone) => Ok(()),
             opened => opened.map_err(Error::unavailable(sentence)),
         }

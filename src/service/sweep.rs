@@ -56,6 +56,9 @@ impl Sweeper {
             telemetry::observe(Metric::SweepSeconds, &[], start.elapsed());
         }
         self.service.move_unfinished().await;
+        if let Err(error) = self.service.resume_moves().await {
+            tracing::warn!(error.cause = ?error, "queues on their way could not be read");
+        }
         let stores = &self.service.inner.stores;
         let old = self.service.inner.clock.now().minus_seconds(CHANGES_KEPT);
         if let Err(error) = stores.management.forget_changes(old).await {

@@ -127,6 +127,13 @@ const POOL_RELATIONS: &[Relation] = &[
         variables: &[("pool_name", "param/pool_name")],
         methods: ITEM_METHODS,
     },
+    // An extension of ours.
+    Relation {
+        name: "rel/migrations",
+        template: "/v2/migrations{?limit,marker}",
+        variables: &[("limit", "param/migration_limit"), MARKER],
+        methods: &["GET"],
+    },
     Relation {
         name: "rel/flavors",
         template: "/v2/flavors{?detailed,limit,marker}",
