@@ -23,6 +23,7 @@ mod pools;
 mod state;
 mod stores;
 
+pub use self::pools::shared_pools;
 pub use self::state::state_directory;
 pub use self::stores::{DATA_DRIVERS, MANAGEMENT_DRIVERS, management_uri, shared_store};
 

@@ -1,7 +1,7 @@
 //! Opens the stores of pools, by their URIs.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,23 +10,18 @@ use serde_json::Value;
 use super::state::state_directory;
 use crate::config::Config;
 use crate::config::sections::Redis;
-use crate::model::Metadata;
+use crate::model::{Metadata, PoolName};
 use crate::storage::memory::MemoryStore;
 use crate::storage::pooled::Opener;
 use crate::storage::redis::{self, RedisStore};
-use crate::storage::sqlite::{Options, SqliteStore};
+use crate::storage::sqlite::{OpenError, Options, SqliteStore};
 use crate::storage::timed::Timed;
-use crate::storage::{DataStore, Error, Messages as _, Result};
+use crate::storage::{Catalogue as _, DataStore, Error, Management as _, Messages as _, Result};
 
 /// What opens the stores of pools in that configuration. Options of a pool go over those of the configuration, for
 /// that pool alone.
 pub(super) fn opener(config: &Config) -> Opener {
-    let places = Arc::new(Places {
-        directory: config.sqlite_messages.pool_directory.clone(),
-        state_path: config.default.state_path.clone(),
-        redis: config.redis_messages.clone(),
-        memory: Mutex::default(),
-    });
+    let places = Arc::new(Places::of(config, SqliteStore::open));
     Arc::new(move |uri, options| {
         let (places, uri, options) = (places.clone(), uri.to_owned(), options.clone());
         Box::pin(async move {
@@ -36,8 +31,38 @@ pub(super) fn opener(config: &Config) -> Opener {
     })
 }
 
+/// The stores of the registered pools for a second process that only sweeps them, each with the name of its pool. Those
+/// in RAM live in the server alone.
+pub async fn shared_pools(config: &Config) -> anyhow::Result<Vec<(PoolName, Result<Arc<dyn DataStore>>)>> {
+    if !config.default.pooling || config.drivers.management_store == "memory" {
+        return Ok(Vec::new());
+    }
+    let (places, mut stores) = (Places::of(config, SqliteStore::open_shared), Vec::new());
+    let management = super::stores::management(config).await?;
+    let mut after = None;
+    loop {
+        let page = management.pools(after.as_ref(), PAGE).await?;
+        for pool in page.iter().filter(|pool| !pool.uri.starts_with("memory:")) {
+            stores.push((pool.name.clone(), places.open(&pool.uri, &pool.options).await));
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(last.name.clone()),
+            _ => break,
+        }
+    }
+    management.close().await;
+    Ok(stores)
+}
+
+/// How many pools are read at a time.
+const PAGE: usize = 100;
+
+/// What opens the file of an SQLite store: for one server alone, or beside it.
+type OpenFile = fn(&Path, Options) -> std::result::Result<SqliteStore, OpenError>;
+
 /// What the stores of pools need of the configuration.
 struct Places {
+    open_file: OpenFile,
     /// Of SQLite files, as configured.
     directory: Option<String>,
     state_path: Option<String>,
@@ -47,6 +72,16 @@ struct Places {
 }
 
 impl Places {
+    fn of(config: &Config, open_file: OpenFile) -> Self {
+        Self {
+            open_file,
+            directory: config.sqlite_messages.pool_directory.clone(),
+            state_path: config.default.state_path.clone(),
+            redis: config.redis_messages.clone(),
+            memory: Mutex::default(),
+        }
+    }
+
     /// The one match on the scheme of a pool's URI.
     async fn open(&self, uri: &str, options: &Metadata) -> Result<Arc<dyn DataStore>> {
         match uri.split_once(':') {
@@ -86,8 +121,8 @@ impl Places {
                 .map_err(|problem| Error::unavailable(format!("{problem:#}")))?
                 .join("pools"),
         };
-        let path = directory.join(file);
-        let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path, Options::default())).await;
+        let (path, open_file) = (directory.join(file), self.open_file);
+        let opened = tokio::task::spawn_blocking(move || open_file(&path, Options::default())).await;
         let store = opened.map_err(Error::unavailable)?.map_err(Error::unavailable)?;
         Ok(Arc::new(store))
     }

@@ -80,7 +80,7 @@ fn sqlite_path(config: &Config) -> anyhow::Result<PathBuf> {
     }
 }
 
-async fn management(config: &Config) -> anyhow::Result<SqlManagement> {
+pub(super) async fn management(config: &Config) -> anyhow::Result<SqlManagement> {
     SqlManagement::open(&management_uri(config)?).await.context("management store")
 }
 

@@ -10,8 +10,8 @@ mod transport;
 
 pub use cache::Cache;
 pub use drivers::{
-    ApiTransport, Drivers, Mongodb, PoolingCatalog, Redis, SqlAlchemy, Sqlite, Storage, Swift,
-    Websocket, Wsgi,
+    ApiTransport, Drivers, Mongodb, PoolingCatalog, Redis, SqlAlchemy, Sqlite, Storage, Swift, Websocket,
+    Wsgi,
 };
 pub use identity::{Credentials, KeystoneAuthtoken, OsloPolicy, Session, SignedUrl};
 pub use integration::{Cors, Notification, OsloReports, Profiler, Statsd};

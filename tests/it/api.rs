@@ -4,5 +4,7 @@ mod claims;
 mod common;
 mod dead_letters;
 mod encryption;
+mod flavors;
 mod messages;
+mod pools;
 mod queues;
