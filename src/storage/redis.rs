@@ -63,9 +63,10 @@ impl RedisStore {
     }
 
     async fn prepare(uri: &str, options: &Options, scripts: bool) -> std::result::Result<Self, OpenError> {
-        let connection = Connection::open(&Uri::parse(uri)?, options).await?;
+        let uri = Uri::parse(uri)?;
+        let connection = Connection::open(&uri, options).await?;
         Ok(Self {
-            library: Library::new(connection.clone(), scripts),
+            library: Library::new(connection.clone(), uri.timeout, scripts),
             connection,
             closed: AtomicBool::new(false),
             walks: Walks::default(),

@@ -46,7 +46,8 @@ pub enum Landing {
 /// A message on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parcel {
-    /// Its number on its line: 1 and up, rising in the order in which messages were sent off.
+    /// Its number on its line: above 0, rising in the order in which messages were sent off, never given twice. A store
+    /// that may lose its tail at a failover counts by the time, as for positions (decision 2).
     pub number: i64,
     /// Its identity, kept.
     pub id: MessageId,
@@ -138,8 +139,9 @@ pub trait Transfer: Send + Sync {
     async fn adopt(&self, queue: &QueueRef, ledger: &Ledger, now: Timestamp) -> Result<()>;
 
     /// Puts messages of a sealed queue on its outgoing list [`Way::Pool`], at most `limit`: delayed ones by (due, id),
-    /// then ready ones, then those that live claims hold, each by position. Expired ones are removed instead, at most
-    /// [`STEP`](super::STEP) a call. A message of an ended claim is ready. Redis: `send_off`.
+    /// then ready ones, the newest first, then those that live claims hold, by position. Expired ones are removed
+    /// instead, at most [`STEP`](super::STEP) a call. A message of an ended claim is ready. What is left here is older
+    /// than what went, so that whoever asks the source first gets the oldest. Redis: `send_off`.
     async fn send_off(&self, queue: &QueueRef, limit: usize, now: Timestamp) -> Result<SentOff>;
 }
 

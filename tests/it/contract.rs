@@ -16,7 +16,7 @@ macro_rules! every_store {
 
         /// These tests for deployments that take long to start.
         pub(super) const CASES: &[crate::contract::deployments::Case] =
-            &[$((concat!(module_path!(), "::", stringify!($test)), |queue| Box::pin($test(queue)))),+];
+            &[$(|queue| Box::pin($test(queue))),+];
     };
 }
 

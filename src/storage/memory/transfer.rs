@@ -84,7 +84,7 @@ impl QueueData {
         self.settle(now, STEP);
         let delayed = self.delayed.iter().map(|(_, id)| *id);
         let held = self.line.iter().filter(|(position, _)| !self.ready.contains_key(position));
-        let ready = self.ready.values().copied();
+        let ready = self.ready.values().rev().copied();
         let next: Vec<_> = delayed.chain(ready).chain(held.map(|(_, id)| *id)).take(limit).collect();
         let mut done = SentOff::default();
         for id in next {

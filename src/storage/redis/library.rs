@@ -8,6 +8,7 @@
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
 use sha2::{Digest as _, Sha256};
@@ -35,6 +36,8 @@ const PARTS: [&str; 10] = [
 enum Effect {
     /// Nothing.
     Reads,
+    /// Nothing but what time asks for: nobody relies on it, so that it is not confirmed by replicas.
+    Tidies,
     /// Writes that a full server must take, or it could never be emptied.
     Frees,
     /// Adds messages: refused by a full server.
@@ -56,14 +59,14 @@ operations! {
     Open "open" Adds,
     Drop "drop" Frees,
     Post "post" Adds,
-    List "list" Frees,
-    Locate "locate" Frees,
+    List "list" Tidies,
+    Locate "locate" Tidies,
     Get "get" Reads,
     Delete "delete" Frees,
     DeleteMany "delete_many" Frees,
     Pop "pop" Frees,
     Purge "purge" Frees,
-    Stats "stats" Frees,
+    Stats "stats" Tidies,
     Claim "claim" Frees,
     Claimed "claimed" Reads,
     Renew "renew" Frees,
@@ -71,7 +74,7 @@ operations! {
     Outgoing "outgoing" Reads,
     Import "import" Adds,
     Forget "forget" Frees,
-    Sweep "sweep" Frees,
+    Sweep "sweep" Tidies,
     Seal "seal" Frees,
     Adopt "adopt" Adds,
     SendOff "send_off" Frees,
@@ -108,7 +111,7 @@ fn text() -> &'static Text {
         for ((operation, effect), name) in OPERATIONS.iter().zip(&names) {
             let flags = match effect {
                 Effect::Reads => "'no-writes'",
-                Effect::Frees => "'allow-oom'",
+                Effect::Tidies | Effect::Frees => "'allow-oom'",
                 Effect::Adds => "",
             };
             // Writing to a string cannot fail.
@@ -135,6 +138,8 @@ enum Mode {
 /// The library on the servers of a deployment.
 pub(super) struct Library {
     connection: Connection,
+    /// The longest that a call may take, loading included.
+    deadline: Duration,
     mode: AtomicU8,
     scripts_only: bool,
     /// The script's name on the servers, once it is known.
@@ -148,13 +153,15 @@ pub(super) struct Library {
 pub(super) struct Call {
     operation: Operation,
     mode: Mode,
+    since: Instant,
     pub(super) command: Cmd,
 }
 
 impl Library {
-    pub(super) fn new(connection: Connection, scripts_only: bool) -> Self {
+    pub(super) fn new(connection: Connection, deadline: Duration, scripts_only: bool) -> Self {
         Self {
             connection,
+            deadline,
             mode: AtomicU8::new(Mode::Unknown as u8),
             scripts_only,
             digest: OnceLock::new(),
@@ -165,9 +172,10 @@ impl Library {
 
     /// Begins a call of `operation` on the queue with that base of keys; `size` is about that of its arguments.
     pub(super) async fn begin(&self, operation: Operation, base: &str, size: usize) -> Result<Call> {
+        let since = Instant::now();
         let mut mode = self.mode();
         if mode == Mode::Unknown {
-            self.load(0).await?;
+            self.within(since, self.load(0)).await?;
             mode = self.mode();
         }
         let mut command = Cmd::with_capacity(64, size + 256);
@@ -184,20 +192,23 @@ impl Library {
         // so refuse the call (`TRYAGAIN`) before it does anything. With one key the new server would take a queue
         // whose keys are still on their way for one that was never opened.
         command.arg(2).arg(base).arg([base, super::keys::QUEUE].concat());
-        Ok(Call { operation, mode, command })
+        Ok(Call { operation, mode, since, command })
     }
 
     /// Makes the call; [`Error::Gone`] where the function says so.
     pub(super) async fn finish(&self, base: &str, call: Call) -> Result<Value> {
-        let Call { operation, mode, mut command } = call;
+        let Call { operation, mode, since, mut command } = call;
         if mode == Mode::Scripts {
             command.arg(operation.name());
         }
         let loads = self.loads.load(Ordering::Acquire);
         let answer = match self.send(operation, base, &command).await {
             Err(CallError::Server(error)) if is_missing(&error) => {
-                self.load(loads).await?;
-                self.send(operation, base, &command).await
+                let again = async {
+                    self.load(loads).await?;
+                    Ok(self.send(operation, base, &command).await)
+                };
+                self.within(since, again).await?
             }
             answer => answer,
         };
@@ -211,6 +222,12 @@ impl Library {
         }
     }
 
+    /// What `work` comes to in what is left of the call's time.
+    async fn within<T>(&self, since: Instant, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let end = tokio::time::Instant::from_std(since + self.deadline);
+        tokio::time::timeout_at(end, work).await.unwrap_or(Err(Error::Timeout(self.deadline)))
+    }
+
     async fn send(
         &self,
         operation: Operation,
@@ -218,7 +235,7 @@ impl Library {
         command: &Cmd,
     ) -> std::result::Result<Value, CallError> {
         match operation.effect() {
-            Effect::Reads => self.connection.call(base.as_bytes(), command).await,
+            Effect::Reads | Effect::Tidies => self.connection.call(base.as_bytes(), command).await,
             Effect::Frees | Effect::Adds => self.connection.call_confirmed(base.as_bytes(), command).await,
         }
     }

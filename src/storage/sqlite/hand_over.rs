@@ -112,7 +112,7 @@ fn next(open: &Open<'_, '_>, limit: usize) -> Outcome<Vec<Found>> {
             found.push(Found { id, lies: Lies::Delayed(due), place });
         }
     }
-    for place in place::ready_after(open.db, open.row.key, i64::MIN, limit - found.len())? {
+    for place in place::ready_last(open.db, open.row.key, limit - found.len())? {
         found.push(Found { id: id_of(open, &place)?, lies: Lies::Ready, place });
     }
     for place in place::claimed_first(open.db, open.row.key, limit - found.len())? {

@@ -117,6 +117,13 @@ pub(super) fn claimed_at(db: &Db<'_>, queue: i64, position: i64) -> Outcome<Opti
     Ok(db.first(sql, [queue, position], Place::claimed)?)
 }
 
+/// The last ready messages, the last first, at most `limit`.
+pub(super) fn ready_last(db: &Db<'_>, queue: i64, limit: usize) -> Outcome<Vec<Place>> {
+    let sql = "SELECT position, key, expires, ttl, count, client FROM ready
+               WHERE queue = ? ORDER BY position DESC";
+    Ok(db.some(sql, [queue], limit, Place::ready)?)
+}
+
 /// The first messages in `claimed`, at most `limit`.
 pub(super) fn claimed_first(db: &Db<'_>, queue: i64, limit: usize) -> Outcome<Vec<Place>> {
     let sql = "SELECT position, key, expires, ttl, count, client, claim FROM claimed

@@ -12,8 +12,8 @@ use crate::model::redis_model;
 use crate::redis::invariants;
 use crate::support::redis::{RedisCluster, RedisSentinels, RedisServer};
 
-/// A test of the contract: its name, and what it does with a queue.
-pub(super) type Case = (&'static str, for<'a> fn(&'a Queue) -> Pin<Box<dyn Future<Output = ()> + 'a>>);
+/// A test of the contract.
+pub(super) type Case = for<'a> fn(&'a Queue) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// All files of the suite that are about stores of messages.
 const SUITE: &[&[Case]] = &[
@@ -39,9 +39,8 @@ const SUITE: &[&[Case]] = &[
 /// Runs the suite and the model on that deployment; `servers` are those that hold the data.
 async fn run_on(uri: &str, servers: &[&RedisServer]) {
     let open = async || RedisStore::open(uri, &Options::default()).await.expect("a legal URI");
-    for (name, case) in SUITE.iter().copied().flatten() {
+    for case in SUITE.iter().copied().flatten() {
         let queue = Queue::open_in(Store::elsewhere(Arc::new(open().await))).await;
-        println!("{name}");
         case(&queue).await;
         check_and_empty(servers);
     }

@@ -67,7 +67,7 @@ impl Call<'_> {
                 text(store.renew(queue, claim_id(*claim), *ttl, *grace, now).await)
             }
             Operation::Release(n) => text(store.release(queue, claim_id(*n), now).await),
-            Operation::Outgoing => text(self.outgoing(usize::MAX).await.map(|away| away.parcels)),
+            Operation::Outgoing => text(self.outgoing(usize::MAX).await.map(|away| unnumbered(away.parcels))),
             Operation::HandOver { limit, forget, epoch } => {
                 text(self.hand_over(*limit, *forget, *epoch).await)
             }
@@ -196,7 +196,7 @@ impl Call<'_> {
         if forget {
             self.store.forget(self.queue, Way::DeadLetters, &by_number(&parcels)).await?;
         }
-        Ok(Some((imported, parcels)))
+        Ok(Some((imported, unnumbered(parcels))))
     }
 
     /// Seals the queue and hands its messages to a new one of the store, at most `limit` at a time, each of them twice.
@@ -215,7 +215,7 @@ impl Call<'_> {
             if sent.left == 0 && parcels.is_empty() {
                 let letters = store.outgoing(&source, Way::DeadLetters, usize::MAX).await?.parcels;
                 store.drop_queue(&source).await?;
-                return Ok((before, seen, letters));
+                return Ok((before, seen, unnumbered(letters)));
             }
             store.import(to, line, &parcels, now).await?;
             store.import(to, line, &parcels, now).await?;
@@ -256,7 +256,7 @@ impl Call<'_> {
 
     /// A parcel without the positions, which differ between stores.
     fn show_parcel(self, parcel: &Parcel) -> String {
-        let Parcel { number: place, id, landing, created, ttl, expires, client, .. } = parcel;
+        let Parcel { id, landing, created, ttl, expires, client, .. } = parcel;
         let Parcel { claim_count, checksum, body, .. } = parcel;
         let landing = match landing {
             Landing::Ready(_) => "ready".to_owned(),
@@ -265,7 +265,7 @@ impl Call<'_> {
         };
         let life = format!("{created:?} {ttl} {expires:?}");
         let rest = format!("{client:?} {claim_count} {checksum:?} {body:?}");
-        format!("{place} {} {landing} {life} {rest}", number(*id))
+        format!("{} {landing} {life} {rest}", number(*id))
     }
 
     /// Where a message stands, as far as all stores agree: one whose time has come may not have been moved yet.
@@ -275,6 +275,11 @@ impl Call<'_> {
             _ => "ready".to_owned(),
         }
     }
+}
+
+/// The parcels without their numbers, which differ between stores.
+fn unnumbered(parcels: Vec<Parcel>) -> Vec<Parcel> {
+    parcels.into_iter().map(|parcel| Parcel { number: 0, ..parcel }).collect()
 }
 
 fn by_number(parcels: &[Parcel]) -> Vec<i64> {

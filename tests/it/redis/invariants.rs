@@ -20,6 +20,9 @@ pub(crate) fn check(server: &RedisServer) -> usize {
     let bases = keys_of(server).into_iter().filter_map(|key| key.strip_suffix(":q").map(str::to_owned));
     let bases: Vec<String> = bases.collect();
     for key in keys_of(server) {
+        if ["zaqar1:ping", "zaqar1:identity"].contains(&key.as_str()) {
+            continue;
+        }
         let base = key.rsplit_once(':').map(|(base, _)| base.to_owned());
         let known = base.is_some_and(|base| bases.contains(&base)) || key == "zaqar1:identity";
         assert!(known, "{key} belongs to no queue");
@@ -55,7 +58,7 @@ fn check_queue(server: &RedisServer, base: &str) -> usize {
         let expires = state.map_or(&message[8..16], |state| &state[13..21]);
         let stands = ready.get(id).or(claimed.get(id)).copied().unwrap_or(0);
         assert_eq!(number(position), stands, "{base}: a message knows its position");
-        assert_eq!(number(expires), expiring[id], "{base}: a message knows its end");
+        assert!(same(expiring[id], number(expires)), "{base}: a message knows its end");
         assert_eq!(state.is_some_and(|state| state.len() == 45), claimed.contains_key(id), "{base}: a claim");
     }
     let mut in_claims = 0;
@@ -64,7 +67,7 @@ fn check_queue(server: &RedisServer, base: &str) -> usize {
         for id in record[16..].chunks(16) {
             in_claims += 1;
             assert_eq!(&states[id][29..], &claim[..], "{base}: a message knows its claim");
-            assert_eq!(held[id], number(&record[8..16]), "{base}: a held message ends with its claim");
+            assert!(same(held[id], number(&record[8..16])), "{base}: a held message ends with its claim");
         }
     }
     assert_eq!(in_claims, claimed.len(), "{base}: every claimed message is in one claim");
@@ -111,6 +114,18 @@ fn pairs(value: Value) -> BTreeMap<Bytes, Bytes> {
 
 fn scores(value: Value) -> BTreeMap<Bytes, i64> {
     let mut values = list(value).into_iter();
-    let next = || Some((bytes(values.next()?), text(values.next()?).parse().expect("a whole number")));
+    let next = || Some((bytes(values.next()?), score(&text(values.next()?))));
     std::iter::from_fn(next).collect()
+}
+
+/// A score as a whole number; beyond 2^53 it is one of many.
+#[expect(clippy::cast_possible_truncation, reason = "saturates, as times do")]
+fn score(text: &str) -> i64 {
+    text.parse().unwrap_or_else(|_| text.parse::<f64>().expect("a number") as i64)
+}
+
+/// Whether a score is that number, as exactly as it can be.
+#[expect(clippy::cast_precision_loss, reason = "that is what is meant")]
+fn same(score: i64, number: i64) -> bool {
+    (score as f64).to_bits() == (number as f64).to_bits()
 }

@@ -39,9 +39,10 @@ local function next_to_go(q, limit)
   if limit < 1 then return ids, due end
   local delayed = call('ZRANGE', q.key .. ':d', 0, limit - 1, 'WITHSCORES')
   for i = 1, #delayed, 2 do ids[#ids + 1], due[#ids + 1] = delayed[i], tonumber(delayed[i + 1]) end
-  for _, index in ipairs({ ':r', ':c' }) do
+  -- The newest of those that are ready, so that what stays is older than what goes.
+  for _, next in ipairs({ { 'ZREVRANGE', ':r' }, { 'ZRANGE', ':c' } }) do
     if #ids < limit then
-      for _, id in ipairs(call('ZRANGE', q.key .. index, 0, limit - #ids - 1)) do ids[#ids + 1] = id end
+      for _, id in ipairs(call(next[1], q.key .. next[2], 0, limit - #ids - 1)) do ids[#ids + 1] = id end
     end
   end
   return ids, due

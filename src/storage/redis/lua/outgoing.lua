@@ -12,7 +12,9 @@ local SILENT = 86400
 local function dispatch(q, list, sent, ttl, ends, unready)
   if #sent == 0 then return end
   local key, ids, states, order, parcels = q.key, {}, {}, {}, {}
-  local number = call('HINCRBY', key .. ':g', 'g', #sent) - #sent
+  -- By time, as positions are: what was lost in a failover must not come back under a number that was received.
+  local number = max(tonumber(call('HGET', key .. ':g', 'g') or 0), q.now - 1)
+  call('HSET', key .. ':g', 'g', score(number + #sent))
   for i, one in ipairs(sent) do
     local id, message, found = one[1], one[2], one[3]
     ids[i], states[i] = id, found

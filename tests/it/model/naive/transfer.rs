@@ -86,10 +86,11 @@ impl NaiveQueue {
         }
     }
 
-    /// Delayed messages first, then free ones, then those under claims.
+    /// Delayed messages first, then free ones, the newest of them first, then those under claims.
     pub(super) fn send_off(&mut self, limit: usize) -> SentOff {
-        let mut next = self.items.clone();
-        next.sort_by_key(|item| (item.claim.is_some(), !item.is_delayed(), item.cursor()));
+        let (mut next, rest): (Vec<_>, Vec<_>) = self.items.iter().cloned().partition(Item::is_delayed);
+        let (free, held): (Vec<_>, Vec<_>) = rest.into_iter().partition(|item| item.claim.is_none());
+        next.extend(free.into_iter().rev().chain(held));
         next.truncate(limit);
         for item in &next {
             let landing = self.landing(item);
