@@ -12,11 +12,10 @@ import servers
 class Embedded:
     """Messages inside the server, queues in a file beside them; every server has stores of its own."""
 
-    # A file in the state directory of the server that has the pool.
-    pool_uri = "sqlite://pool"
-
     def __init__(self, message_store):
         self.message_store = message_store
+        # For SQLite a folder in the state directory of the server that has the pools.
+        self.pool_uri = f"{message_store}://pool"
 
     def options(self, _name):
         """The options of a server."""
