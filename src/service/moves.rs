@@ -20,9 +20,7 @@ use super::Service;
 use super::registry::Known;
 use crate::model::QueueRef;
 use crate::storage::moving::Moving;
-use crate::storage::{
-    self, DataStore, Error, Ledger, Messages as _, Motion, Placing, QueueRecord, Transfer as _,
-};
+use crate::storage::{self, DataStore, Error, Ledger, Motion, Placing};
 use crate::telemetry::{self, Audited};
 
 /// Seconds after which a motion that nobody touched is taken over.
