@@ -6,6 +6,7 @@ mod api;
 mod contract;
 mod faults;
 mod model;
+mod moves;
 mod property;
 mod redis;
 mod server;

@@ -5,7 +5,7 @@ use crate::model::{Epoch, ProjectId, QueueName, QueueRef};
 use crate::service::pools::ADMIN;
 use crate::service::queues::page_size;
 use crate::service::{Context, Service};
-use crate::storage::{self, Messages as _, MotionRecord};
+use crate::storage::{self, MotionRecord};
 
 /// A queue on its way, as an administrator sees it.
 #[derive(Clone, Debug)]
