@@ -179,7 +179,7 @@ fn settings(config: &Config) -> Settings {
         free_client_ids: transport.client_id_uuid_safe == ClientIdUuidSafe::Off,
         checksums: config.default.enable_checksum,
         delete_needs_claims: transport.message_delete_with_claim_id,
-        pooling: config.default.pooling.then(|| Pooling {
+        pooling: config.default.pooling.then_some(Pooling {
             virtual_pool: config.pooling_catalog.enable_virtual_pool,
             protect_used: config.pooling_catalog.protect_used_pools,
         }),

@@ -89,6 +89,10 @@ impl ClientId {
 
     /// The UUID in `text`, in any spelling that Python's `uuid.UUID` accepts.
     pub fn uuid(text: &str) -> Option<Uuid> {
+        // The usual spellings need no copy.
+        if let Ok(uuid) = Uuid::try_parse(text) {
+            return Some(uuid);
+        }
         let bare: String = text.replace("urn:", "").replace("uuid:", "");
         let bare = bare.trim_matches(['{', '}']).replace('-', "");
         (bare.len() == 32).then(|| Uuid::try_parse(&bare).ok()).flatten()

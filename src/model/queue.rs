@@ -51,11 +51,13 @@ const SEALED: i64 = 1 << 62;
 impl Epoch {
     /// This epoch as a move sets it where it takes the queue's data from: newer than any ordinary one, so that calls
     /// with the ordinary epoch find the data gone.
+    #[must_use]
     pub fn sealed(self) -> Self {
         Self(self.0 | SEALED)
     }
 
     /// The ordinary epoch of sealed data; that of other data is itself.
+    #[must_use]
     pub fn unsealed(self) -> Self {
         if self.is_sealed() { Self(self.0 & !SEALED) } else { self }
     }
@@ -84,6 +86,7 @@ pub struct QueueRef {
 
 impl QueueRef {
     /// The queue's data where a move takes it from.
+    #[must_use]
     pub fn sealed(&self) -> Self {
         Self { epoch: self.epoch.sealed(), ..self.clone() }
     }

@@ -247,7 +247,7 @@ impl Service {
             Marker::Foreign => Ok(None),
             Marker::Message(id) => {
                 let now = self.inner.clock.now();
-                let place = self.data(&known).await?.locate(known.queue(), id, now).await?;
+                let place = self.data(known).await?.locate(known.queue(), id, now).await?;
                 Ok(Some(place.unwrap_or(Cursor::After(Position(id.time().micros())))))
             }
         }

@@ -12,6 +12,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::slot::{Slot, Source};
@@ -47,6 +48,8 @@ pub struct Pools {
     reading: tokio::sync::Mutex<()>,
     /// Stores that were tried for pools about to be stored.
     tried: Mutex<Vec<Arc<Slot>>>,
+    /// The ends of embedded stores that are being closed, by URI: a file can be opened again only after that.
+    leaving: Mutex<Vec<(String, CancellationToken)>>,
     tasks: TaskTracker,
 }
 
@@ -66,8 +69,9 @@ impl Pools {
         opener: Opener,
         tasks: TaskTracker,
     ) -> Self {
-        let (rows, reading, tried) = (RwLock::default(), tokio::sync::Mutex::default(), Mutex::default());
-        Self { default, management, opener, rows, reading, tried, tasks }
+        let (rows, reading) = (RwLock::default(), tokio::sync::Mutex::default());
+        let (tried, leaving) = (Mutex::default(), Mutex::default());
+        Self { default, management, opener, rows, reading, tried, leaving, tasks }
     }
 
     /// The store of a pool, opened if it is not yet; of no pool, that of the configuration. [`Error::Gone`] where there
@@ -104,7 +108,7 @@ impl Pools {
         let source = Source { uri: uri.to_owned(), options: options.clone() };
         let known = self.rows().pools.values().find(|(_, slot)| slot.is_at(&source)).map(|row| row.1.clone());
         let slot = known.unwrap_or_else(|| {
-            let slot = Arc::new(Slot::new(source));
+            let slot = self.place(source);
             self.tried().push(slot.clone());
             slot
         });
@@ -136,7 +140,7 @@ impl Pools {
             let source = Source::of(&pool);
             let slot = slots.iter().find(|slot| slot.is_at(&source)).cloned();
             let slot = slot.unwrap_or_else(|| {
-                let slot = Arc::new(Slot::new(source));
+                let slot = self.place(source);
                 slots.push(slot.clone());
                 slot
             });
@@ -146,8 +150,23 @@ impl Pools {
         slots.retain(|slot| !used(slot));
         *self.rows.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
         for slot in slots {
+            if slot.source().is_embedded() {
+                self.leaving().push((slot.source().uri.clone(), slot.ended()));
+            }
             self.tasks.spawn(slot.retire());
         }
+    }
+
+    /// A new place, behind the store that may still be leaving it.
+    fn place(&self, source: Source) -> Arc<Slot> {
+        let mut leaving = self.leaving();
+        leaving.retain(|(_, ended)| !ended.is_cancelled());
+        let before = leaving.iter().rfind(|(uri, _)| *uri == source.uri).map(|(_, ended)| ended.clone());
+        Arc::new(Slot::new(source, before))
+    }
+
+    fn leaving(&self) -> std::sync::MutexGuard<'_, Vec<(String, CancellationToken)>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends every store in order.

@@ -1,9 +1,11 @@
-"""What the measuring scripts share: builds, runs of the load generator, medians, the state of the machine."""
+"""What the measuring scripts share: builds, servers, runs of the load generator, medians, the state of the machine."""
 
+import contextlib
 import json
 import os
 import pathlib
 import platform
+import socket
 import statistics
 import subprocess
 import sys
@@ -13,6 +15,10 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent / "python"))
 sys.dont_write_bytecode = True
 
+import reference  # noqa: E402
+import servers  # noqa: E402
+
+STORES = ("sqlite", "redis", "memory")
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 # Above this load average something else is running, and numbers say little.
 QUIET_LOAD = 0.5
@@ -22,11 +28,20 @@ def _cargo(*arguments):
     subprocess.run(["cargo", "build", "--release", "--quiet", *arguments], cwd=ROOT, check=True)
 
 
+def _tool(name):
+    target = TARGET / name
+    _cargo("--manifest-path", str(HERE / name / "Cargo.toml"), "--target-dir", str(target))
+    return target / "release" / name
+
+
 def loadgen():
     """The load generator, built where needed."""
-    target = TARGET / "loadgen"
-    _cargo("--manifest-path", str(HERE / "loadgen" / "Cargo.toml"), "--target-dir", str(target))
-    return target / "release" / "loadgen"
+    return _tool("loadgen")
+
+
+def floor_program():
+    """The floor under posts to Redis, built where needed."""
+    return _tool("floor")
 
 
 def release_binary(given):
@@ -37,9 +52,52 @@ def release_binary(given):
     return given.resolve()
 
 
+@contextlib.contextmanager
+def ours(binary, folder, store, options=None):
+    """Our server on that message store; its cost includes Redis. `redis_port` is None where there is none."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    chosen = servers.merged({"drivers": {"message_store": store}}, options or {})
+    with contextlib.ExitStack() as stack:
+        port, more = None, []
+        if store == "redis":
+            port, process = stack.enter_context(reference.redis(folder))
+            chosen["drivers:message_store:redis"] = {"uri": f"redis://127.0.0.1:{port}"}
+            more = [process.pid]
+        server = stack.enter_context(servers.zaqar(binary, folder, chosen))
+        server.own_pids, server.redis_port = list(server.pids), port
+        server.pids += more
+        yield server
+
+
+@contextlib.contextmanager
+def floor(folder):
+    """The floor program with a Redis of its own, which is part of its cost."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = folder / "floor.log"
+    with reference.redis(folder) as (port, redis):
+        with servers.child([floor_program(), f"redis://127.0.0.1:{port}"], log) as process:
+            took = servers.wait_for(lambda: log.read_text().endswith("\n"), process, log)
+            yield servers.Server(f"http://{log.read_text().strip()}", [process.pid, redis.pid], took)
+
+
+def redis_memory(port):
+    """Bytes that a Redis has allocated."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"INFO memory\r\n")
+        answer = b""
+        while b"mem_fragmentation_bytes" not in answer:
+            answer += connection.recv(65536)
+    return int(next(line for line in answer.split(b"\r\n") if line.startswith(b"used_memory:")).split(b":")[1])
+
+
 def run(program, server, mode, **options):
-    """One run of the load generator: its report as a dictionary. Errors end the measuring."""
-    flags = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    """One run of the load generator: its report as a dictionary. Errors end the measuring. True makes a bare flag."""
+    flags = []
+    for name, value in options.items():
+        flag = f"--{name.replace('_', '-')}"
+        flags += [flag] if value is True else [flag, str(value)]
     pids = ",".join(map(str, server.pids))
     command = [program, mode, "--json", "--addr", server.address, "--pids", pids, *flags]
     done = subprocess.run(command, check=True, capture_output=True, text=True)

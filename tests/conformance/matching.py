@@ -20,15 +20,18 @@ ANY_TEXT = "*"
 
 
 class Names:
-    """What stands for what: projects are given, ids and markers are learned."""
+    """What stands for what: projects and the URIs of pools are given, ids and markers are learned."""
 
-    def __init__(self, projects):
+    def __init__(self, projects, pools):
         self.projects = projects
+        self.pools = pools
         self.ids = {NIL: NIL}
         self.markers = {}
 
     def real(self, text):
         """A recorded request's text with real names in it."""
+        for recorded, real in self.pools.items():
+            text = text.replace(recorded, real)
         return NAME.sub(self._real_name, text)
 
     def _real_name(self, found):
@@ -36,9 +39,9 @@ class Names:
         known = self.ids.get(recorded, recorded)
         return self.markers.get(recorded, known) if found[1] else known
 
-    def recorded_projects(self, text):
-        """A real answer's text with the recorded names of projects in it."""
-        for recorded, real in self.projects.items():
+    def recorded(self, text):
+        """A real answer's text with the recorded names of projects and pools in it."""
+        for recorded, real in [*self.projects.items(), *self.pools.items()]:
             text = text.replace(real, recorded)
         return text
 

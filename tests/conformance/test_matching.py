@@ -10,7 +10,7 @@ HREF = "/v2/queues/q/messages/"
 
 class NamesTest(unittest.TestCase):
     def setUp(self):
-        self.names = Names({"recorded-project": "real-project"})
+        self.names = Names({"recorded-project": "real-project"}, {"redis://recorded": "sqlite://real"})
 
     def test_an_id_is_learned_once_and_then_compared(self):
         self.assertTrue(self.names.matches(f"{HREF}{ONE}", f"{HREF}real-1"))
@@ -34,12 +34,16 @@ class NamesTest(unittest.TestCase):
         self.assertEqual(self.names.real(f"?marker={ONE}"), "?marker=real-1")
 
     def test_projects_are_put_back(self):
-        self.assertEqual(self.names.recorded_projects("for real-project."), "for recorded-project.")
+        self.assertEqual(self.names.recorded("for real-project."), "for recorded-project.")
+
+    def test_the_uri_of_a_pool_is_sent_and_put_back(self):
+        self.assertEqual(self.names.real('{"uri": "redis://recorded/a"}'), '{"uri": "sqlite://real/a"}')
+        self.assertEqual(self.names.recorded("at sqlite://real/a"), "at redis://recorded/a")
 
 
 class DifferencesTest(unittest.TestCase):
     def setUp(self):
-        self.names = Names({})
+        self.names = Names({}, {})
 
     def differ(self, recorded, real):
         return differences(recorded, real, self.names)

@@ -30,7 +30,9 @@ macro_rules! tests_on {
     };
 }
 
-mod common;
+mod changes;
+pub(crate) mod common;
+mod conflicts;
 mod filters;
 mod outages;
 mod takeover;

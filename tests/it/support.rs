@@ -1,6 +1,7 @@
 //! What the tests share: a service in this process, the real binary in its own, and a client that speaks to both.
 
 pub(crate) mod client;
+pub(crate) mod cloud;
 pub(crate) mod database;
 pub(crate) mod mariadb;
 pub(crate) mod postgres;
@@ -8,6 +9,7 @@ pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod redis;
+pub(crate) mod statsd;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -54,10 +56,15 @@ impl Store {
 impl TestApp {
     /// A service on that store, with more configuration.
     pub(crate) async fn start(store: Store, ini: &str) -> Self {
+        Self::start_at(Timestamp::from_micros(1_800_000_000_000_000), &format!("{}{ini}", store.ini())).await
+    }
+
+    /// A service so configured, whose clock stands there.
+    pub(crate) async fn start_at(now: Timestamp, ini: &str) -> Self {
         let state = tempfile::tempdir().expect("a temporary directory");
-        let text = format!("[DEFAULT]\nstate_path = {}\n{}{ini}", state.path().display(), store.ini());
+        let text = format!("[DEFAULT]\nstate_path = {}\n{ini}", state.path().display());
         let config = Config::from_ini(&text).expect("a legal configuration");
-        let clock = Clock::manual(Timestamp::from_micros(1_800_000_000_000_000));
+        let clock = Clock::manual(now);
         let app = App::from_config(&config, clock.clone()).await.expect("a service");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");

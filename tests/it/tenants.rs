@@ -8,8 +8,13 @@
 mod loot;
 mod script;
 
+use zaqar::clock::Timestamp;
+
 use self::loot::Loot;
 use self::script::{Actor, Step};
+use crate::sql::common::Kind;
+use crate::support::cloud::{self, Redis};
+use crate::support::redis::{RedisCluster, RedisSentinels, RedisServer};
 use crate::support::{Client, Store, TestApp, random};
 
 /// Operations of the acting tenant for each store and set of tenants.
@@ -28,35 +33,71 @@ const TENANTS: [(&str, [&str; 4]); 4] = [
 /// Bulk deletion by claims is an operation of its own.
 const WITH_CLAIMS: &str = "[transport]\nmessage_delete_with_claim_id = true\n";
 
+/// When each world begins.
+const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_tenant_sees_changes_or_counts_anything_of_another() {
-    let mut rng = random::seeded();
     for store in Store::ALL {
-        for (index, (tenant, others)) in TENANTS.into_iter().enumerate() {
-            let ini = if index % 2 == 0 { "" } else { WITH_CLAIMS };
-            let (shared, alone) = (TestApp::start(store, ini).await, TestApp::start(store, ini).await);
-            let (mut loot, mut before) = (Loot::default(), Vec::new());
-            for other in others {
-                let client = shared.client(other);
-                let own = loot::furnish(&client, other).await;
-                before.push((client.clone(), loot::snapshot(&client, &own).await, own.clone()));
-                loot.add(own);
-            }
-            let mut actors = [&shared, &alone].map(|app| Actor::new(app.client(tenant), &loot));
-            for _ in 0..STEPS {
-                let step = Step::any(&mut rng);
-                let mut answers = Vec::new();
-                for (app, actor) in [&shared, &alone].into_iter().zip(&mut actors) {
-                    // Not enough for anybody's age to change, but no two posts fall together.
-                    app.clock.advance(std::time::Duration::from_millis(1));
-                    answers.push(actor.take(&step).await);
-                }
-                assert_eq!(answers[0], answers[1], "{store:?}, {tenant:?}: {step:?}");
-                loot.is_not_in(&answers[0]);
-            }
-            actors.iter().for_each(Actor::was_busy);
-            compare(before).await;
+        sealed(async || store.ini().to_owned(), store.ini(), STEPS).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_in_redis_with_mariadb() {
+    on_clouds(Redis::Alone(RedisServer::start()), Kind::MariaDb).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_under_sentinels_with_postgres() {
+    on_clouds(Redis::Sentinels(RedisSentinels::start()), Kind::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_in_a_cluster_with_mariadb() {
+    on_clouds(Redis::Cluster(RedisCluster::start()), Kind::MariaDb).await;
+}
+
+/// The crowded world is on these stores; the empty one is the model, which has to answer the same.
+async fn on_clouds(mut redis: Redis, kind: Kind) {
+    let uri = redis.uri();
+    let crowded = async || {
+        redis.empty();
+        cloud::ini(&uri, &cloud::database(kind).await)
+    };
+    sealed(crowded, Store::Memory.ini(), STEPS / 2).await;
+}
+
+/// Compares a crowded world, whose stores `crowded` prepares for each tenant, with one where the tenant is alone.
+async fn sealed(mut crowded: impl AsyncFnMut() -> String, alone: &str, steps: usize) {
+    let mut rng = random::seeded();
+    for (index, (tenant, others)) in TENANTS.into_iter().enumerate() {
+        let more = if index % 2 == 0 { "" } else { WITH_CLAIMS };
+        let shared = TestApp::start_at(START, &(crowded().await + more)).await;
+        let alone = TestApp::start_at(START, &format!("{alone}{more}")).await;
+        let (mut loot, mut before) = (Loot::default(), Vec::new());
+        for other in others {
+            let client = shared.client(other);
+            let own = loot::furnish(&client, other).await;
+            before.push((client.clone(), loot::snapshot(&client, &own).await, own.clone()));
+            loot.add(own);
         }
+        let mut actors = [&shared, &alone].map(|app| Actor::new(app.client(tenant), &loot));
+        for _ in 0..steps {
+            let step = Step::any(&mut rng);
+            let mut answers = Vec::new();
+            for (app, actor) in [&shared, &alone].into_iter().zip(&mut actors) {
+                // Not enough for anybody's age to change, but no two posts fall together.
+                app.clock.advance(std::time::Duration::from_millis(1));
+                answers.push(actor.take(&step).await);
+            }
+            assert_eq!(answers[0], answers[1], "{tenant:?}: {step:?}");
+            loot.is_not_in(&answers[0]);
+        }
+        actors.iter().for_each(Actor::was_busy);
+        compare(before).await;
+        // Before the next tenant's stores take the place of these.
+        assert!(shared.stop().await);
     }
 }
 

@@ -1,4 +1,7 @@
-"""Database servers on sockets of their own, for the time of a block. As root they run as Debian's packages have them."""
+"""Database servers on sockets of their own, for the time of a block. As root they run as Debian's packages have them.
+
+Each gives a function that makes an empty database of a name and tells its URL.
+"""
 
 import contextlib
 import os
@@ -29,13 +32,13 @@ def _succeeds(argv):
 
 @contextlib.contextmanager
 def sqlite(directory):
-    """Gives the URL of a file, for the sake of likeness."""
-    yield f"sqlite:///{pathlib.Path(directory).absolute()}/management.sqlite"
+    """Files, for the sake of likeness."""
+    yield lambda name: f"sqlite:///{pathlib.Path(directory).absolute()}/{name}.sqlite"
 
 
 @contextlib.contextmanager
 def mariadb(directory):
-    """A MariaDB server with an empty database; gives its URL."""
+    """A MariaDB server."""
     directory = pathlib.Path(directory)
     data, socket, log = directory / "mariadb", directory / "mariadb.sock", directory / "mariadb.log"
     user = ["--user=root"] if os.geteuid() == 0 else []
@@ -46,22 +49,26 @@ def mariadb(directory):
     settings = ["--skip-networking", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"]
     argv = [server, "--no-defaults", f"--datadir={data}", f"--socket={socket}", *settings, *user]
     client = [_program("mariadb", [], "mariadb-client"), "--no-defaults", f"--socket={socket}", "--user=root"]
+
+    def new_database(name):
+        _done([*client, f"--execute=CREATE DATABASE {name} CHARACTER SET utf8"])
+        return f"mysql+pymysql://root@localhost/{name}?charset=utf8&unix_socket={socket}"
+
     with child([*argv, f"--pid-file={directory}/mariadb.pid"], log) as process:
         wait_for(lambda: _succeeds([*client, "--execute=SELECT 1"]), process, log, seconds=60)
-        _done([*client, "--execute=CREATE DATABASE zaqar CHARACTER SET utf8"])
-        yield f"mysql+pymysql://root@localhost/zaqar?charset=utf8&unix_socket={socket}"
+        yield new_database
 
 
 @contextlib.contextmanager
 def postgres(directory):
-    """A PostgreSQL server with an empty database; gives its URL."""
+    """A PostgreSQL server."""
     directory = pathlib.Path(directory) / "postgres"
     directory.mkdir(mode=0o755)
     folders = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda f: -int(f.parent.name))
     demote = []
     if os.geteuid() == 0:
-        # The server refuses to be root.
-        demote = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+        # The server refuses to be root. A change of user ends that it dies with its parent, so this is said again.
+        demote = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--pdeathsig=KILL"]
         shutil.chown(directory, "postgres")
         for parent in directory.parents[:2]:
             parent.chmod(parent.stat().st_mode | 0o011)
@@ -71,10 +78,14 @@ def postgres(directory):
     argv = [*demote, _program("postgres", folders, "postgresql"), "-D", directory / "data", *settings]
     client = [_program("psql", folders, "postgresql-client"), "-h", directory, "-U", "postgres"]
     log = directory.parent / "postgres.log"
+
+    def new_database(name):
+        _done([*client, "-c", f"CREATE DATABASE {name}"])
+        return f"postgresql+psycopg2://postgres@/{name}?host={directory}"
+
     with child(argv, log) as process:
         wait_for(lambda: _succeeds([*client, "-c", "SELECT 1"]), process, log, seconds=60)
-        _done([*client, "-c", "CREATE DATABASE zaqar"])
-        yield f"postgresql+psycopg2://postgres@/zaqar?host={directory}"
+        yield new_database
 
 
-KINDS = {"sqlite": sqlite, "mariadb": mariadb, "postgres": postgres}
+KINDS = {"sqlite": sqlite, "mariadb": mariadb, "postgresql": postgres}

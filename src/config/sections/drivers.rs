@@ -58,8 +58,9 @@ section! {
 
     /// Management storage in an SQL database.
     pub struct SqlAlchemy {
-        /// The database, such as `sqlite:////var/lib/zaqar/management.db`. Unset: management.db in the state
-        /// directory.
+        /// The database: `sqlite:////var/lib/zaqar/management.db`, `mysql+pymysql://user:password@host/zaqar` or
+        /// `postgresql+psycopg2://user:password@host/zaqar`, with the parameters of those drivers. On a server run
+        /// `zaqar db upgrade` first. Unset: management.db in the state directory.
         uri: Option<SecretString> = "" [effective],
     }
 

@@ -64,10 +64,10 @@ impl Slot {
         if failed.is_some_and(|at| at.elapsed() < PAUSE) {
             return Err(Error::unavailable("it could not be opened a moment ago"));
         }
-        let opened = tokio::time::timeout(OPENING, opener(&self.source.uri, &self.source.options)).await;
-        let opened = opened.unwrap_or(Err(Error::Timeout(OPENING)));
-        *failed = opened.is_err().then(Instant::now);
-        opened.map(|store| self.store.get_or_init(|| store).clone())
+        let opening = tokio::time::timeout(OPENING, opener(&self.source.uri, &self.source.options));
+        let answer = opening.await.unwrap_or(Err(Error::Timeout(OPENING)));
+        *failed = answer.is_err().then(Instant::now);
+        answer.map(|store| self.store.get_or_init(|| store).clone())
     }
 
     /// Ends the store in order.

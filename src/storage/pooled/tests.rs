@@ -33,12 +33,17 @@ struct Fixture {
 
 impl Fixture {
     async fn with(pools: &[(&str, &str)]) -> Self {
-        let (management, opened) = (Arc::new(MemoryManagement::new()), Arc::default());
+        let opened = Arc::default();
+        Self::opening(pools, opener(&opened), opened).await
+    }
+
+    async fn opening(pools: &[(&str, &str)], opener: Opener, opened: Arc<AtomicUsize>) -> Self {
+        let management = Arc::new(MemoryManagement::new());
         for (name, uri) in pools {
             management.put_pool(&pool(name, uri)).await.unwrap();
         }
         let (default, tasks) = (Arc::new(MemoryStore::new()), TaskTracker::new());
-        let pools = Pools::new(default, management.clone(), opener(&opened), tasks.clone());
+        let pools = Pools::new(default, management.clone(), opener, tasks.clone());
         Self { pools: Arc::new(pools), management, opened, tasks }
     }
 
@@ -158,4 +163,37 @@ async fn the_last_pools_serve_while_the_management_store_is_away() {
     fixture.pools.refresh().await.unwrap_err();
     fixture.store("a").await.unwrap();
     assert_eq!(fixture.pools.all().await.unwrap().len(), 1);
+}
+
+/// An opener that refuses while the last store it opened is not closed, as for a file.
+fn exclusive_opener() -> Opener {
+    let last = Arc::new(Mutex::new(None::<std::sync::Weak<dyn DataStore>>));
+    Arc::new(move |_, _| {
+        let last = last.clone();
+        Box::pin(async move {
+            let before = last.lock().unwrap().as_ref().and_then(std::sync::Weak::upgrade);
+            if let Some(before) = before
+                && before.ping().await.is_ok()
+            {
+                return Err(Error::unavailable("the file is in use"));
+            }
+            let store: Arc<dyn DataStore> = Arc::new(MemoryStore::new());
+            *last.lock().unwrap() = Some(Arc::downgrade(&store));
+            Ok(store)
+        })
+    })
+}
+
+#[tokio::test]
+async fn a_file_is_opened_again_only_when_its_last_store_has_ended() {
+    let fixture = Fixture::opening(&[("a", "sqlite://f")], exclusive_opener(), Arc::default()).await;
+    let in_use = fixture.store("a").await.unwrap();
+    fixture.management.delete_pool(&PoolName::new("a"), false).await.unwrap();
+    fixture.pools.refresh().await.unwrap();
+    fixture.management.put_pool(&pool("b", "sqlite://f")).await.unwrap();
+    let (again, ()) = tokio::join!(fixture.store("b"), async move {
+        tokio::task::yield_now().await;
+        drop(in_use);
+    });
+    again.unwrap().ping().await.unwrap();
 }

@@ -246,30 +246,35 @@ pub(super) fn id(value: Value) -> Result<MessageId> {
     uuid(&bytes).map(MessageId).ok_or_else(|| corrupt("message id"))
 }
 
-/// Messages of an answer: three values each.
+/// Messages of an answer: a list of ids, one of messages, one of states.
 pub(super) fn messages(value: Value) -> Result<Vec<Message>> {
-    let values = list(value)?;
-    let mut messages = Vec::with_capacity(values.len() / 3);
-    let mut values = values.into_iter();
-    while let Some(first) = values.next() {
-        let mut next = || values.next().ok_or_else(|| corrupt("answer that is cut off"));
-        messages.push(message(first, next()?, next()?)?);
+    let [ids, kept, states] = parts(value)?;
+    let (ids, kept, states) = (list(ids)?, list(kept)?, list(states)?);
+    if ids.len() != kept.len() || ids.len() != states.len() {
+        return Err(corrupt("answer of lists of several lengths"));
     }
-    Ok(messages)
+    ids.into_iter().zip(kept).zip(states).map(|((id, kept), state)| message(id, kept, state)).collect()
 }
 
 /// One message of an answer, or none.
 pub(super) fn some_message(value: Value) -> Result<Option<Message>> {
-    let mut messages = messages(value)?;
-    let last = messages.pop();
-    if messages.is_empty() { Ok(last) } else { Err(corrupt("answer of several messages")) }
+    match list(value)? {
+        none if none.is_empty() => Ok(None),
+        values => {
+            let [id, kept, state] = parts(Value::Array(values))?;
+            message(id, kept, state).map(Some)
+        }
+    }
 }
 
 /// A message from its id, itself, and its state, due time or nothing.
 fn message(first: Value, kept: Value, state: Value) -> Result<Message> {
     let id = id(first)?;
     let Kept { position, created, ttl, client, checksum, body } = Kept::decode(&bytes(kept)?)?;
-    let state = bytes(state)?;
+    let state = match state {
+        Value::Nil => Bytes::new(),
+        state => bytes(state)?,
+    };
     let (cursor, state) = match state.len() {
         0 => (Cursor::After(position), None),
         NUMBER => {

@@ -70,8 +70,8 @@ impl Messages for RedisStore {
         let fill = |command: &mut redis::Cmd| {
             command.arg(id.0.as_bytes());
         };
-        let found = codec::some_message(self.call(Operation::Locate, queue, now, 16, fill).await?)?;
-        Ok(found.map(|message| message.cursor))
+        let found = codec::messages(self.call(Operation::Locate, queue, now, 16, fill).await?)?;
+        Ok(found.first().map(|message| message.cursor))
     }
 
     async fn get(&self, queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {

@@ -137,12 +137,6 @@ pub(super) fn is_there_already(error: &Error) -> bool {
     cause(error).is_some_and(|cause| told(cause, &MYSQL_THERE_ALREADY, &[]))
 }
 
-/// True where the database could not read a value as what it should be: `PostgreSQL`'s class of data exceptions.
-pub(super) fn is_unfit_data(error: &Error) -> bool {
-    let Some(sqlx::Error::Database(cause)) = cause(error) else { return false };
-    cause.code().is_some_and(|code| code.starts_with("22"))
-}
-
 /// True where the server ends the connection with this answer.
 pub(super) fn is_farewell(error: &sqlx::Error) -> bool {
     told(error, &MYSQL_FAREWELLS, &POSTGRES_FAREWELLS)

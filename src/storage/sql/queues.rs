@@ -1,10 +1,10 @@
 //! What the store does with queues; each function is one attempt.
 
-use super::filters;
+use super::SqlManagement;
+use super::filters::{self, Wanted};
 use super::rows::{self, QueueRow};
 use super::session::values;
 use super::statements::{places, queues as sql};
-use super::{SqlManagement, error};
 use crate::model::{Epoch, Metadata, PoolName, ProjectId, QueueName, QueueRef};
 use crate::storage::{Placing, QueueFilter, QueueRecord, Result};
 
@@ -166,16 +166,19 @@ impl SqlManagement {
             let rows = session.fetch(sql::page(dialect), values![project, after, limit]).await?;
             return rows.iter().map(QueueRow::read).collect();
         }
-        let wanted = if filter.metadata.is_empty() { None } else { filters::wanted(dialect, filter)? };
-        if let Some(wanted) = wanted {
-            let values = values![wanted.as_str(), project, after, part, limit];
-            match session.fetch(sql::filtered(dialect), values).await {
-                // PostgreSQL gives up at the first metadata that it cannot read; then all is compared here.
-                Err(error) if error::is_unfit_data(&error) => {}
-                rows => return rows?.iter().map(QueueRow::read).collect(),
+        let rows = match filters::wanted(dialect, filter)? {
+            Wanted::Exactly(filters) => {
+                let values = values![filters.as_str(), project, after, part, limit];
+                session.fetch(sql::FILTERED, values).await?
             }
-        }
-        let rows = session.fetch(sql::named(dialect), values![project, after, part, limit]).await?;
+            Wanted::Holding([compact, spaced]) => {
+                let values = values![project, after, part, &compact[..], &spaced[..], limit];
+                session.fetch(sql::holding(dialect), values).await?
+            }
+            Wanted::Anything => {
+                session.fetch(sql::named(dialect), values![project, after, part, limit]).await?
+            }
+        };
         rows.iter().map(QueueRow::read).collect()
     }
 

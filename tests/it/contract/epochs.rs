@@ -9,6 +9,7 @@ every_store!(
     a_dropped_queue_is_gone,
     a_newer_epoch_begins_with_nothing,
     an_older_epoch_neither_opens_nor_drops,
+    a_sealed_queue_makes_room_for_its_next_life,
     opened_queues_are_listed,
     opening_again_keeps_everything,
     other_epochs_are_gone_for_every_call,
@@ -135,4 +136,21 @@ async fn opened_queues_are_listed(queue: &Queue) {
         assert_eq!(found.len(), expected.len(), "by {limit}");
         assert!(expected.iter().all(|queue| found.contains(queue)), "by {limit}");
     }
+}
+
+async fn a_sealed_queue_makes_room_for_its_next_life(queue: &Queue) {
+    let (data, sealed) = (queue.data(), queue.name.sealed());
+    queue.post([message(1)], START).await;
+    data.seal(&queue.name, START).await.unwrap();
+    assert!(is_gone(&data.open(&queue.name, START).await), "the life that was sealed does not come back");
+    data.drop_queue(&queue.name).await.unwrap();
+    assert_eq!(data.stats(&sealed, START).await.unwrap().free, 1, "nor does its end touch what was sealed");
+    let next = queue.other("p", "q", 8).await;
+    assert!(is_gone(&data.stats(&sealed, START).await));
+    next.post([message(2)], START).await;
+    data.drop_queue(&sealed).await.unwrap();
+    assert_eq!(next.all(START).await, [2]);
+    data.seal(&next.name, START).await.unwrap();
+    data.drop_queue(&next.name.sealed()).await.unwrap();
+    assert!(is_gone(&data.stats(&next.name.sealed(), START).await));
 }

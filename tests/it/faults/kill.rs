@@ -1,8 +1,10 @@
-//! `kill -9` at random points: nothing that was acknowledged is lost, doubled or stuck.
+//! `kill -9` at random points, of the service or of its Redis: nothing that was acknowledged is lost, doubled or
+//! stuck.
 
 mod audit;
 mod books;
 mod load;
+mod redis;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,38 +12,67 @@ use std::time::Duration;
 use proptest::prelude::RngExt as _;
 
 use self::books::Books;
+use crate::sql::common::Kind;
+use crate::support::cloud;
 use crate::support::random;
+use crate::support::redis::{RedisCluster, RedisSentinels, RedisServer};
 use crate::support::{Client, Process};
 
 /// How often the server is killed.
 const RUNS: usize = 20;
 
-/// Posts that each run has acknowledged before its end.
+/// Posts that each run has acknowledged before its end, on the embedded store.
 const POSTS: usize = 1_000;
+
+/// The same on stores that answer to more than one caller at a time and so fill up sooner.
+const FEWER: usize = 150;
 
 /// The sweep takes up interrupted moves of dead letters; often, so that the audit need not wait for it.
 const INI: &str = "[sweeper]\ninterval = 1\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_server_keeps_what_it_acknowledged() {
+    is_killed("", POSTS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_killed_before_redis_and_mariadb_keeps_it_too() {
+    let redis = RedisServer::start();
+    is_killed(&cloud::ini(&redis.uri(), &cloud::database(Kind::MariaDb).await), FEWER).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_killed_before_sentinels_and_postgres_keeps_it_too() {
+    let redis = RedisSentinels::start();
+    is_killed(&cloud::ini(&redis.uri(), &cloud::database(Kind::Postgres).await), FEWER).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_killed_before_a_cluster_keeps_it_too() {
+    let redis = RedisCluster::start();
+    is_killed(&cloud::messages_in(&cloud::patient(&redis.uri())), FEWER).await;
+}
+
+/// Kills a server on these stores again and again, each time after so many posts.
+async fn is_killed(stores: &str, posts: usize) {
     let mut rng = random::seeded();
     let state = tempfile::tempdir().unwrap();
     let books = Arc::new(Books::default());
-    load::create_queues(&Process::start(state.path(), INI).await.client("p")).await;
+    let ini = format!("{stores}{INI}");
+    load::create_queues(&Process::start(state.path(), &ini).await.client("p")).await;
     for run in 1..=RUNS {
-        let server = Process::start(state.path(), INI).await;
-        let enough = POSTS + rng.random_range(0..POSTS / 2);
+        let server = Process::start(state.path(), &ini).await;
+        let enough = posts + rng.random_range(0..posts / 2);
         let workers = load::start(&server.client("p"), &books, &mut rng);
         books.until_posted(enough).await;
         server.kill();
         load::finish(workers).await;
-        let server = Process::start(state.path(), INI).await;
+        let server = Process::start(state.path(), &ini).await;
         audit::settle(&server.client("p"), &books, run == RUNS).await;
         server.kill();
     }
     let books = books.lock();
     assert!(books.doubts > RUNS, "the kills interrupted nothing");
-    println!("{} messages in the end, {} requests without an answer", books.posted.len(), books.doubts);
 }
 
 /// How long an audit waits for what a crash left unfinished.

@@ -220,7 +220,7 @@ impl Call<'_> {
             store.import(to, line, &parcels, now).await?;
             store.import(to, line, &parcels, now).await?;
             store.forget(&source, Way::Pool, &by_number(&parcels)).await?;
-            seen.extend(parcels.iter().map(|parcel| self.show_parcel(parcel)));
+            seen.extend(parcels.iter().map(|parcel| Self::show_parcel(parcel)));
         }
         panic!("the hand-over does not end");
     }
@@ -255,7 +255,7 @@ impl Call<'_> {
     }
 
     /// A parcel without the positions, which differ between stores.
-    fn show_parcel(self, parcel: &Parcel) -> String {
+    fn show_parcel(parcel: &Parcel) -> String {
         let Parcel { id, landing, created, ttl, expires, client, .. } = parcel;
         let Parcel { claim_count, checksum, body, .. } = parcel;
         let landing = match landing {

@@ -123,7 +123,9 @@ impl Messages for Naive {
 
     async fn sweep(&self, now: Timestamp, _budget: usize) -> Result<Swept> {
         self.all(|queues| {
-            queues.iter_mut().for_each(|(name, queue)| queue.tidy(now, name.epoch.is_sealed()))
+            for (name, queue) in queues.iter_mut() {
+                queue.tidy(now, name.epoch.is_sealed());
+            }
         });
         Ok(Swept::default())
     }

@@ -17,7 +17,7 @@ const BOUND: u64 = 48 * 1024 * 1024;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn posts_to_a_stalled_server_end_in_time_and_are_not_heaped_up() {
-    const POSTS: u64 = 4_000;
+    const POSTS: u64 = 1_500;
     let server = RedisServer::start();
     let proxy = Proxy::start(server.port).await;
     let store = Arc::new(open(&format!("redis://{}", proxy.address)).await);

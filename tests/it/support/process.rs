@@ -15,6 +15,12 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_zaqar");
 /// How long a process may take to start or to end, on a machine that builds beside it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// The check of a server that wants requests.
+const READY: &str = "/healthcheck";
+
+/// That of one that answers at all.
+const LIVE: &str = "/healthcheck/live";
+
 /// A running `zaqar server`.
 pub(crate) struct Process {
     child: Child,
@@ -32,7 +38,7 @@ impl Process {
     /// The same, by a command that ends in `exec` of the command line that follows it.
     pub(crate) async fn start_under(wrapper: &[&str], state: &Path, ini: &str) -> Self {
         for _ in 0..5 {
-            if let Some(process) = Self::try_start(wrapper, state, ini).await {
+            if let Some(process) = Self::try_start(wrapper, state, ini, READY).await {
                 return process;
             }
         }
@@ -40,7 +46,18 @@ impl Process {
         panic!("no server could be started: {log:?}");
     }
 
-    async fn try_start(wrapper: &[&str], state: &Path, ini: &str) -> Option<Self> {
+    /// The same on stores that may be out of reach: waits only until it answers at all.
+    pub(crate) async fn start_without_stores(state: &Path, ini: &str) -> Self {
+        for _ in 0..5 {
+            if let Some(process) = Self::try_start(&[], state, ini, LIVE).await {
+                return process;
+            }
+        }
+        let log = std::fs::read_to_string(state.join("stderr"));
+        panic!("no server could be started: {log:?}");
+    }
+
+    async fn try_start(wrapper: &[&str], state: &Path, ini: &str, check: &str) -> Option<Self> {
         let address = free_address();
         let (file, log) = (state.join("zaqar.conf"), state.join("stderr"));
         let text = format!(
@@ -53,23 +70,32 @@ impl Process {
         let line: Vec<_> = wrapper.iter().chain(&line).collect();
         let mut command = Command::new(line[0]);
         command.args(&line[1..]).arg(&file);
-        Self::spawn(&mut command, log, address).await
+        Self::spawn_until(check, &mut command, log, address).await
     }
 
     /// Starts a server by that command, its log in that file, and waits until it is ready there; `None` where it
     /// ended instead (its port was taken).
     pub(crate) async fn spawn(command: &mut Command, log: PathBuf, address: SocketAddr) -> Option<Self> {
+        Self::spawn_until(READY, command, log, address).await
+    }
+
+    async fn spawn_until(
+        check: &str,
+        command: &mut Command,
+        log: PathBuf,
+        address: SocketAddr,
+    ) -> Option<Self> {
         let stderr = std::fs::File::create(&log).expect("a log");
         let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
         let mut process = Self { child: command.spawn().expect("the command"), log, address };
-        process.ready().await.then_some(process)
+        process.answers(check).await.then_some(process)
     }
 
-    async fn ready(&mut self) -> bool {
+    async fn answers(&mut self, check: &str) -> bool {
         let client = Client::new(self.address, "health");
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
-            let answer = client.bare(reqwest::Method::GET, "/healthcheck").send().await;
+            let answer = client.bare(reqwest::Method::GET, check).send().await;
             if answer.is_ok_and(|answer| answer.status().is_success()) {
                 return true;
             }
@@ -89,6 +115,14 @@ impl Process {
     /// The process id.
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
+    }
+
+    /// The memory that it holds at the moment, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid().as_raw_pid());
+        let status = std::fs::read_to_string(path).expect("it lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
     }
 
     /// What it wrote on standard error so far.

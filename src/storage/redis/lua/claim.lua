@@ -51,9 +51,9 @@ operations.claim = function(key, args)
   if int64(record, 9) <= q.now and #record > 16 then
     -- An ended claim of this id is still being given back: the caller comes again.
     leave(q)
-    return { 1, 0, '', {} }
+    return { 1, 0, '', new_reply() }
   end
-  local life_of, hold, sent, reply = life(sub(record, 1, 8), sub(record, 9, 16), grace), new_hold(), {}, {}
+  local life_of, hold, sent, reply = life(sub(record, 1, 8), sub(record, 9, 16), grace), new_hold(), {}, new_reply()
   local known, found, examined, ended = { [claim] = true }, 0, 0, false
   while found < limit and examined < EXAMINED and #hold.expired < STEP and not ended do
     local count = min(limit - found, EXAMINED - examined)
@@ -94,7 +94,7 @@ operations.claimed = function(key, args)
   if not q then return gone() end
   local record = live(q, args[3])
   if not record then return {} end
-  local ids, reply, known = members(record), {}, { [args[3]] = true }
+  local ids, reply, known = members(record), new_reply(), { [args[3]] = true }
   local messages, states = values(key .. ':m', ids), values(key .. ':s', ids)
   for i, id in ipairs(ids) do
     show(q, reply, id, messages[i], states[i], known)

@@ -1,16 +1,31 @@
--- Reading messages. In answers a message is three values: id, the message, and its state without a claim that has
--- ended; '' where it has none, 8 bytes with the due time of a delayed one.
+-- Reading messages. An answer has them as three lists: ids, messages, and their states without claims that have ended;
+-- nil where a message has none, 8 bytes with the due time of a delayed one.
+
+local function new_reply()
+  return { {}, {}, {} }
+end
 
 -- Adds a message to an answer.
 local function show(q, reply, id, message, found, known)
   if found and not live_holder(q, found, known) then found = sub(found, 1, BARE) end
-  local n = #reply
-  reply[n + 1], reply[n + 2], reply[n + 3] = id, message, found or ''
+  local ids = reply[1]
+  local n = #ids + 1
+  ids[n], reply[2][n], reply[3][n] = id, message, found
 end
 
--- When a message that has no state is due, as in an answer; '' if it is not delayed.
+-- Replaces the state of the message that was added last.
+local function show_due(reply, due)
+  reply[3][#reply[1]] = due
+end
+
+-- Surely no message has expired.
+local function all_alive(q)
+  return q.sweep > q.now or call('ZCOUNT', q.key .. ':x', '-inf', q.now) == 0
+end
+
+-- When a message that has no state is due, as in an answer; false if it is not delayed.
 local function due_of(q, id, message)
-  if sub(message, 1, 8) ~= DELAYED then return '' end
+  if sub(message, 1, 8) ~= DELAYED then return false end
   return bytes8(tonumber(call('ZSCORE', q.key .. ':d', id) or 0))
 end
 
@@ -18,13 +33,13 @@ end
 operations.get = function(key, args)
   local q = enter(key, args)
   if not q then return gone() end
-  local ids, reply, known = {}, {}, {}
+  local ids, reply, known = {}, new_reply(), {}
   for i = 3, #args do ids[i - 2] = args[i] end
   local messages, states = values(key .. ':m', ids), values(key .. ':s', ids)
   for i, id in ipairs(ids) do
     if messages[i] and end_of(messages[i], states[i]) > q.now then
       show(q, reply, id, messages[i], states[i], known)
-      if not states[i] then reply[#reply] = due_of(q, id, messages[i]) end
+      if not states[i] then show_due(reply, due_of(q, id, messages[i])) end
     end
   end
   return reply
@@ -34,8 +49,7 @@ end
 operations.locate = function(key, args)
   local q = enter(key, args)
   if not q then return gone() end
-  settle(q, 0)
-  leave(q)
+  settled(q, 0)
   return operations.get(key, args)
 end
 
@@ -98,7 +112,7 @@ local MANY_BYTES = 16777216
 -- A page being filled: what was found, what is the most that may be, and what was looked at last.
 local function new_page(args)
   return {
-    reply = {}, found = 0, limit = tonumber(args[6]), without = args[7] ~= '' and args[7], examined = 0,
+    reply = new_reply(), found = 0, limit = tonumber(args[6]), without = args[7] ~= '' and args[7], examined = 0,
     bytes = 0, last = {}, known = {},
   }
 end
@@ -146,6 +160,15 @@ local function list_placed(q, page, from, with_claimed)
   end
 end
 
+-- The page where all ready messages are wanted and nothing else has to be looked for; nil where that is not so. What
+-- most calls are: the messages are passed on without a look at them.
+local function list_all(q, from, limit, more)
+  if limit > EXAMINED or not all_alive(q) then return nil end
+  local ids = call('ZRANGEBYSCORE', q.key .. ':r', from, '+inf', 'LIMIT', 0, limit)
+  if #ids == 0 or #ids < limit and (more or q.due < NEVER or sealed(q)) then return nil end
+  return { ids, values(q.key .. ':m', ids), values(q.key .. ':s', ids) }
+end
+
 local function list_delayed(q, page, due, id)
   local rank = due == '' and 0 or rank_behind(q, due, id)
   while goes_on(page) do
@@ -157,7 +180,7 @@ local function list_delayed(q, page, due, id)
     for i, found in ipairs(ids) do
       local due_then, before_it = bytes8(tonumber(some[2 * i])), page.found
       look(q, page, found, messages[i], false)
-      if page.found > before_it then page.reply[#page.reply] = due_then end
+      if page.found > before_it then show_due(page.reply, due_then) end
       page.last = { found, messages[i], due_then }
     end
     rank = rank + #ids
@@ -171,8 +194,10 @@ end
 operations.list = function(key, args)
   local q = enter(key, args)
   if not q then return gone() end
-  local page, more = new_page(args), settle(q, math.floor(tonumber(args[6]) / 4))
-  leave(q)
+  local more = settled(q, math.floor(tonumber(args[6]) / 4))
+  local all = args[3] ~= '' and args[7] == '' and args[8] ~= '1' and list_all(q, args[3], tonumber(args[6]), more)
+  if all then return { 0, {}, '', all } end
+  local page = new_page(args)
   list_placed(q, page, args[3], args[8] == '1')
   if args[9] == '1' and not more then list_delayed(q, page, args[4], args[5]) end
   local resume, last, due = 0, {}, ''

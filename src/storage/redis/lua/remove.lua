@@ -13,8 +13,9 @@ local function judge(q, found, claims, needed, known)
   return 'S'
 end
 
--- Whether the message is there and has not expired.
-local function alive(q, id)
+-- Whether the message is there and has not expired; `found` is its state, if it is known.
+local function alive(q, id, found)
+  if found then return end_of(nil, found) > q.now end
   local ends = call('ZSCORE', q.key .. ':x', id)
   return ends and tonumber(ends) > q.now
 end
@@ -24,8 +25,8 @@ operations.delete = function(key, args)
   local q = enter(key, args)
   if not q then return gone() end
   local id, claim = args[3], args[4]
-  if not alive(q, id) then return 'M' end
   local found = call('HGET', key .. ':s', id)
+  if not alive(q, id, found) then return 'M' end
   local verdict = judge(q, found, { [claim] = true }, claim ~= '', {})
   if verdict == 'D' then remove(q, { id }, { found }) end
   return verdict
@@ -64,7 +65,7 @@ end
 operations.pop = function(key, args)
   local q = enter(key, args)
   if not q then return gone() end
-  local limit, found, examined, reply = tonumber(args[3]), 0, 0, {}
+  local limit, found, examined, reply = tonumber(args[3]), 0, 0, new_reply()
   local more, ended = settle(q, limit), false
   while found < limit and examined < EXAMINED and not ended do
     local count = min(limit - found, EXAMINED - examined)

@@ -95,3 +95,11 @@ local function settle(q, want)
   settle_delays(q, want, STEP - settle_claims(q, want))
   return q.ends <= q.now or q.due <= q.now
 end
+
+-- The same for calls that only read, which so change the queue's own fields only where something was due.
+local function settled(q, want)
+  if q.ends > q.now and q.due > q.now then return false end
+  local more = settle(q, want)
+  leave(q)
+  return more
+end

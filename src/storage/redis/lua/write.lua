@@ -75,11 +75,16 @@ end
 -- Stores new messages at the end, or among the delayed ones.
 local function store(q, new, from)
   local key, bodies, ready, delayed, ends = q.key, {}, {}, {}, {}
+  local end_bytes, expires
   for _, i in ipairs(only_new(q, new, from)) do
     local id, message, due = new[i], new[i + 1], new[i + 2]
-    local expires = int64(message, 9)
-    push(ends, score(expires), id)
-    note(q, expires)
+    -- Mostly they end together.
+    if sub(message, 9, 16) ~= end_bytes then
+      end_bytes, expires = sub(message, 9, 16), int64(message, 9)
+      note(q, expires)
+      expires = score(expires)
+    end
+    push(ends, expires, id)
     if due == '' then
       local position = append(q)
       push(bodies, id, placed_at(message, position))
@@ -106,9 +111,13 @@ local function store_one(key, args)
   local last, due, claims_end, sweep = unpack_number('>dddd', own, 17)
   local client = sub(own, 49)
   if due <= now or not is_of(message, client) then return false end
-  local position, ends = max(last + 1, now), int64(message, 9)
-  if call('HSETNX', key .. ':m', id, placed_at(message, position)) == 0 then return false end
-  call('ZADD', key .. ':r', score(position), id)
+  local position, place, ends = now, args[2], int64(message, 9)
+  if last >= now then
+    position = last + 1
+    place, message = score(position), placed_at(message, position)
+  end
+  if call('HSETNX', key .. ':m', id, message) == 0 then return false end
+  call('ZADD', key .. ':r', place, id)
   call('ZADD', key .. ':x', score(ends), id)
   call('SET', key .. ':q', own_fields(args[1], position, due, claims_end, min(sweep, ends), client))
   return true

@@ -10,11 +10,13 @@ use super::by_dialect;
 /// The columns of a queue with its place: name, metadata, epoch, revision, pool, and source, target and seal of a
 /// motion.
 macro_rules! select {
-    ($epoch:literal, $tail:literal) => {
+    ($epoch:literal, $from:expr, $tail:literal) => {
         concat!(
             "SELECT q.name, q.metadata, ",
             $epoch,
-            r#", q.revision, c.pool, m.source, m.target, m.sealed FROM "Queues" q
+            ", q.revision, c.pool, m.source, m.target, m.sealed FROM ",
+            $from,
+            r#"
 LEFT JOIN "Catalogue" c ON c.project = q.project AND c.queue = q.name
 LEFT JOIN zaqar_moves m ON m.project = q.project AND m.queue = q.name
 "#,
@@ -23,14 +25,31 @@ LEFT JOIN zaqar_moves m ON m.project = q.project AND m.queue = q.name
     };
 }
 
-/// A function of the dialect that selects queues.
+/// A page of queues: found first, by the index alone where nothing but names is asked for, and only then joined with
+/// their places. (Joined at once, `MariaDB` walks through all names before the marker.) Binds what the condition
+/// binds, limit.
+macro_rules! page_of {
+    ($epoch:literal, $condition:expr) => {
+        select!(
+            $epoch,
+            concat!(
+                r#"(SELECT id FROM "Queues" WHERE "#,
+                $condition,
+                r#" ORDER BY name LIMIT ?) k JOIN "Queues" q ON q.id = k.id"#
+            ),
+            "ORDER BY q.name"
+        )
+    };
+}
+
+/// A function of the dialect: what the macro makes of the way in which the dialect shows an epoch.
 macro_rules! queues {
-    ($(#[$doc:meta])* $name:ident: $tail:literal) => {
+    ($(#[$doc:meta])* $name:ident: $select:ident, $($part:expr),+) => {
         by_dialect!(
             $(#[$doc])*
-            $name: select!("q.epoch", $tail),
-            select!("CASE WHEN q.digest = UNHEX(SHA2(q.metadata, 256)) THEN q.epoch END", $tail),
-            select!("CASE WHEN q.digest = sha256(q.metadata) THEN q.epoch END", $tail),
+            $name: $select!("q.epoch", $($part),+),
+            $select!("CASE WHEN q.digest = UNHEX(SHA2(q.metadata, 256)) THEN q.epoch END", $($part),+),
+            $select!("CASE WHEN q.digest = sha256(q.metadata) THEN q.epoch END", $($part),+),
         );
     };
 }
@@ -48,7 +67,7 @@ ON CONFLICT (project, name) DO NOTHING"#,
 
 queues!(
     /// One queue. Binds project, name.
-    one: "WHERE q.project = ? AND q.name = ?"
+    one: select, r#""Queues" q"#, "WHERE q.project = ? AND q.name = ?"
 );
 
 by_dialect!(
@@ -93,41 +112,38 @@ WHERE project = ? AND (epoch IS NULL OR digest IS NULL OR metadata IS NULL OR di
 );
 
 queues!(
-    /// A page of queues, by the index. Binds project, marker, limit.
-    page: "WHERE q.project = ? AND q.name > ? ORDER BY q.name LIMIT ?"
+    /// A page of queues. Binds project, marker, limit.
+    page: page_of, "project = ? AND name > ?"
 );
 
 by_dialect!(
-    /// A page of the queues whose name holds a text, by the index of the project. Binds project, marker, the text,
-    /// limit.
-    named: select!("q.epoch", "WHERE q.project = ? AND q.name > ? AND instr(q.name, ?) > 0 ORDER BY q.name LIMIT ?"),
-    select!(
+    /// A page of the queues whose name holds a text. Binds project, marker, the text, limit.
+    named: page_of!("q.epoch", "project = ? AND name > ? AND instr(name, ?) > 0"),
+    page_of!(
         "CASE WHEN q.digest = UNHEX(SHA2(q.metadata, 256)) THEN q.epoch END",
-        "WHERE q.project = ? AND q.name > ? AND INSTR(q.name, ?) > 0 ORDER BY q.name LIMIT ?"
+        "project = ? AND name > ? AND INSTR(name, ?) > 0"
     ),
-    select!(
+    page_of!(
         "CASE WHEN q.digest = sha256(q.metadata) THEN q.epoch END",
-        "WHERE q.project = ? AND q.name > ? AND strpos(q.name, ?) > 0 ORDER BY q.name LIMIT ?"
+        "project = ? AND name > ? AND strpos(name, ?) > 0"
     ),
 );
 
-/// `SQLite`'s statement of [`filtered`]. The filters are an array of `[key, value]`, one parameter however many there
-/// are, taken apart once and not for each row.
+/// A page of the queues that pass the filters, an array of `[key, value]`: one parameter however many there are,
+/// taken apart once and not for each row. For `SQLite`. Binds the filters as JSON, project, marker, a part of the
+/// name, limit.
 ///
 /// Keys are compared as values and never become JSON paths, so they may hold anything. Values are equal when
 /// their types and values are (1 is not 1.0); arrays and objects when all their leaves are, whatever the order of
 /// keys. A row whose metadata is no JSON passes no filter.
-macro_rules! sqlite_filtered {
-    () => {
-        concat!(
-            r#"WITH want (key, type, value) AS MATERIALIZED (
+pub(in crate::storage::sql) const FILTERED: &str = concat!(
+    r"WITH want (key, type, value) AS MATERIALIZED (
     SELECT json_extract(value, '$[0]'), json_type(value, '$[1]'), json_extract(value, '$[1]') FROM json_each(?)
 )
-"#,
-            select!(
-                "q.epoch",
-                r#"
-WHERE NOT EXISTS (
+",
+    page_of!(
+        "q.epoch",
+        r"project = ? AND name > ? AND instr(name, ?) > 0 AND NOT EXISTS (
     SELECT 1 FROM want WHERE NOT EXISTS (
         SELECT 1 FROM json_each(
             CASE WHEN json_valid(CAST(metadata AS TEXT)) THEN CAST(metadata AS TEXT) ELSE '{}' END
@@ -141,35 +157,25 @@ WHERE NOT EXISTS (
                 EXCEPT SELECT fullkey, type, atom FROM json_tree(have.value)
             ) ELSE have.atom IS want.value END
     )
-) AND q.project = ? AND q.name > ? AND instr(q.name, ?) > 0 ORDER BY q.name LIMIT ?"#
-            )
-        )
-    };
-}
+)"
+    )
+);
 
 by_dialect!(
-    /// A page of the queues that may pass the filters: all that do, and on servers perhaps others (`filters.rs`).
-    /// Binds the filters as JSON, project, marker, a part of the name, limit.
-    ///
-    /// On servers the filters are one object, which the metadata must contain; its keys are values there, not paths.
-    /// Metadata that the database cannot read as JSON (deeper than 32 levels on `MariaDB`) passes.
-    filtered: sqlite_filtered!(),
-    select!(
-        "CASE WHEN q.digest = UNHEX(SHA2(q.metadata, 256)) THEN q.epoch END",
-        r#"
-JOIN (SELECT ? AS wanted) f ON TRUE
-WHERE q.project = ? AND q.name > ? AND INSTR(q.name, ?) > 0
-    AND CASE WHEN JSON_VALID(CONVERT(q.metadata USING utf8mb4))
-        THEN COALESCE(JSON_CONTAINS(CONVERT(q.metadata USING utf8mb4), f.wanted), 1) ELSE 1 END = 1
-ORDER BY q.name LIMIT ?"#
+    /// A page of the queues whose metadata holds one of two texts. For servers (`filters.rs`). Binds project, marker,
+    /// a part of the name, the texts as bytes, limit.
+    holding: page_of!(
+        "q.epoch",
+        "project = ? AND name > ? AND instr(name, ?) > 0 AND (instr(metadata, ?) > 0 OR instr(metadata, ?) > 0)"
     ),
-    select!(
+    page_of!(
+        "CASE WHEN q.digest = UNHEX(SHA2(q.metadata, 256)) THEN q.epoch END",
+        "project = ? AND name > ? AND INSTR(name, ?) > 0 AND (LOCATE(?, metadata) > 0 OR LOCATE(?, metadata) > 0)"
+    ),
+    page_of!(
         "CASE WHEN q.digest = sha256(q.metadata) THEN q.epoch END",
-        r#"
-JOIN (SELECT CAST(? AS jsonb) AS wanted) f ON TRUE
-WHERE q.project = ? AND q.name > ? AND strpos(q.name, ?) > 0
-    AND CAST(convert_from(q.metadata, 'UTF8') AS jsonb) @> f.wanted
-ORDER BY q.name LIMIT ?"#
+        "project = ? AND name > ? AND strpos(name, ?) > 0
+    AND (position(? IN metadata) > 0 OR position(? IN metadata) > 0)"
     ),
 );
 

@@ -13,9 +13,14 @@ pub enum Mode {
     Claim,
     /// read a queue's metadata
     GetQueue,
+    /// list a page of the project's queues, following the links to the last and beginning again
+    ListQueues,
+    /// read a queue's numbers of messages
+    Stats,
 }
 
 /// Load on the REST API v2 of a server.
+#[expect(clippy::struct_excessive_bools, reason = "these are flags of a command line")]
 #[derive(Parser)]
 pub struct Args {
     /// what each connection does again and again
@@ -40,6 +45,18 @@ pub struct Args {
     /// queues that the connections spread over
     #[arg(long, default_value_t = 8)]
     pub queues: usize,
+    /// operations per second of all connections together; without it each begins when the one before it ended
+    #[arg(long)]
+    pub rate: Option<f64>,
+    /// list without the client's own messages: all that a run has posted is looked over, and the page stays empty
+    #[arg(long)]
+    pub no_echo: bool,
+    /// each operation of a connection goes to the next queue
+    #[arg(long)]
+    pub rotate: bool,
+    /// the queues are there, with what they are to hold
+    #[arg(long)]
+    pub as_is: bool,
     /// start of the queues' names
     #[arg(long, default_value = "load")]
     pub prefix: String,

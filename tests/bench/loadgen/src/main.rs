@@ -23,7 +23,9 @@ use crate::work::{Limit, Worker};
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
     let args = Arc::new(Args::parse());
-    work::prepare(&args).await?;
+    if !args.as_is {
+        work::prepare(&args).await?;
+    }
     let cpu_before = process::cpu_micros(&args.pids);
     let start = Instant::now();
     let limit = Limit {

@@ -1,6 +1,6 @@
 //! What a connection does: one operation of the chosen mode after another.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
@@ -27,6 +27,12 @@ struct Page {
 }
 
 #[derive(Deserialize)]
+struct Queues {
+    queues: Vec<IgnoredAny>,
+    links: Vec<Href>,
+}
+
+#[derive(Deserialize)]
 struct Claimed {
     messages: Vec<Href>,
 }
@@ -40,14 +46,17 @@ struct Href {
 pub struct Worker {
     connection: Connection,
     mode: Mode,
-    /// Paths of the queues; operations go over them in turn.
+    /// Paths of the queues, which of them is next, and how far it is to the one after it.
     queues: Vec<String>,
     turn: usize,
+    step: usize,
     post: String,
     claim: String,
     first_page: String,
     next_page: Option<String>,
     batch: usize,
+    /// When the next operation is to begin, and how long after it the one that follows.
+    pace: Option<(Instant, Duration)>,
     tally: Tally,
 }
 
@@ -87,18 +96,20 @@ impl Worker {
             mode: args.mode,
             queues: queue_paths(args),
             turn: number,
+            step: usize::from(args.rotate || args.mode == Mode::Claim),
             post: post_body(args, args.batch),
             claim: format!("{{\"ttl\":{},\"grace\":60}}", args.claim_ttl),
-            first_page: format!("/messages?echo=true&limit={}", args.batch),
+            first_page: format!("/messages?echo={}&limit={}", !args.no_echo, args.batch),
             next_page: None,
             batch: args.batch,
+            pace: pace(args, number),
             tally: Tally::new()?,
         })
     }
 
     pub async fn run(mut self, limit: Limit) -> anyhow::Result<Tally> {
         while self.tally.operations < limit.operations && Instant::now() < limit.until {
-            let start = Instant::now();
+            let start = self.turn_to_begin().await;
             if let Err(error) = self.operation().await {
                 self.tally.error(format!("{error:#}"));
             }
@@ -109,8 +120,19 @@ impl Worker {
         Ok(self.tally)
     }
 
+    /// Waits for the next operation's time and gives it: latency counts from there, also where the one before it was
+    /// late, so that a server that stalls cannot hide what it held up.
+    async fn turn_to_begin(&mut self) -> Instant {
+        let Some((next, interval)) = &mut self.pace else { return Instant::now() };
+        let start = *next;
+        *next += *interval;
+        tokio::time::sleep_until(start.into()).await;
+        start
+    }
+
     async fn operation(&mut self) -> anyhow::Result<()> {
         let queue = self.queues[self.turn % self.queues.len()].clone();
+        self.turn += self.step;
         match self.mode {
             Mode::Post => {
                 self.post_batch(&queue).await?;
@@ -120,11 +142,15 @@ impl Worker {
             Mode::Cycle => return self.cycle(&queue).await,
             Mode::Claim => {
                 self.tally.messages += self.claim_batch(&queue).await?.len() as u64;
-                self.turn += 1;
             }
             Mode::GetQueue => {
                 let (status, _) = self.connection.call("GET", &queue, b"").await?;
                 ensure!(status == 200, "get queue: {status}");
+            }
+            Mode::ListQueues => return self.list_queues().await,
+            Mode::Stats => {
+                let (status, _) = self.connection.call("GET", &format!("{queue}/stats"), b"").await?;
+                ensure!(status == 200, "stats: {status}");
             }
         }
         Ok(())
@@ -163,9 +189,28 @@ impl Worker {
         ensure!(status == 200, "list: {status} {}", excerpt(body));
         let page: Page = serde_json::from_slice(body)?;
         self.tally.messages += page.messages.len() as u64;
-        self.next_page = page.links.into_iter().next().map(|link| link.href);
+        let more = !page.messages.is_empty();
+        self.next_page = page.links.into_iter().next().map(|link| link.href).filter(|_| more);
         Ok(())
     }
+
+    async fn list_queues(&mut self) -> anyhow::Result<()> {
+        let path = self.next_page.take().unwrap_or_else(|| format!("/v2/queues?limit={}", self.batch));
+        let (status, body) = self.connection.call("GET", &path, b"").await?;
+        ensure!(status == 200, "list queues: {status} {}", excerpt(body));
+        let page: Queues = serde_json::from_slice(body)?;
+        let more = !page.queues.is_empty();
+        self.next_page = page.links.into_iter().next().map(|link| link.href).filter(|_| more);
+        Ok(())
+    }
+}
+
+/// When a connection begins, and how often, so that all together keep the rate.
+fn pace(args: &Args, number: usize) -> Option<(Instant, Duration)> {
+    let rate = args.rate.filter(|rate| *rate > 0.0)?;
+    let apart = Duration::from_secs_f64(1.0 / rate);
+    let (conns, number) = (u32::try_from(args.conns).ok()?, u32::try_from(number).ok()?);
+    Some((Instant::now() + apart * number, apart * conns))
 }
 
 fn excerpt(body: &[u8]) -> String {

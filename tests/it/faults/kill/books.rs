@@ -39,8 +39,10 @@ pub(super) struct Entries {
     pub(super) settled: HashSet<String>,
     /// The claim that held a message last.
     holders: HashMap<String, String>,
-    /// Requests that were never answered, in all runs.
+    /// Requests that were never answered, or that a store failed, in all runs.
     pub(super) doubts: usize,
+    /// The longest that an answer took.
+    pub(super) longest: Duration,
 }
 
 /// A message that was posted.

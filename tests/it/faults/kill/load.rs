@@ -1,6 +1,7 @@
 //! Producers and consumers that go on until their server is killed.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use proptest::prelude::RngExt as _;
 use proptest::test_runner::TestRng;
@@ -10,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::books::{Batch, Books, End};
 use super::{Queue, ask, to};
+use crate::support::client::Answer;
 use crate::support::{Client, random};
 
 /// Clients that post.
@@ -83,7 +85,7 @@ impl Worker {
         let messages: Vec<Value> = batch.numbers.iter().map(message).collect();
         let request =
             to(&self.client, Method::POST, queue, "/messages").json(&json!({ "messages": messages }));
-        match ask(request).await {
+        match self.ask(request).await {
             Some(answer) if answer.status == 201 => {
                 let ids = answer.ids();
                 self.books.lock().stored(batch, ids.clone());
@@ -117,7 +119,7 @@ impl Worker {
     async fn claim(&mut self, queue: Queue) -> Outcome<()> {
         let limit = self.rng.random_range(1..=10);
         let request = to(&self.client, Method::POST, queue, &format!("/claims?limit={limit}"));
-        let answer = match ask(request.json(&json!({ "ttl": LONG, "grace": 60 }))).await {
+        let answer = match self.ask(request.json(&json!({ "ttl": LONG, "grace": 60 }))).await {
             Some(answer) if answer.status == 201 => answer,
             Some(answer) if answer.status == 204 => return Ok(()),
             other => return self.unanswered(other.map(|answer| answer.expect(503)).map(drop)),
@@ -193,9 +195,18 @@ impl Worker {
         self.call(request.json(&json!({ "ttl": LONG, "grace": 60 }))).await.map(drop)
     }
 
+    /// Sends a request, and notes how long its answer took.
+    async fn ask(&self, request: reqwest::RequestBuilder) -> Option<Answer> {
+        let start = Instant::now();
+        let answer = ask(request).await;
+        let mut books = self.books.lock();
+        books.longest = books.longest.max(start.elapsed());
+        answer
+    }
+
     /// Sends a request that is answered 204: whether it was.
     async fn call(&mut self, request: reqwest::RequestBuilder) -> Outcome<bool> {
-        match ask(request).await {
+        match self.ask(request).await {
             Some(answer) if answer.status == 204 => Ok(true),
             other => self.unanswered(other.map(|answer| answer.expect(503)).map(drop)).map(|()| false),
         }
