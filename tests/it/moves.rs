@@ -1,7 +1,12 @@
 //! Queues that move from store to store while they are used.
 
 mod carriers;
+mod dead_letters;
+mod kill;
+mod live;
+mod nodes;
 mod restless;
+mod troubles;
 
 use std::pin::Pin;
 use std::sync::Arc;

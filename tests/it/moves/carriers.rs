@@ -132,11 +132,12 @@ async fn workers_get_everything_once(source: Store, target: Store) {
 async fn readers_skip_nothing(source: Store, target: Store) {
     let moving = set_off(&source, &target).await;
     let expected: Vec<u32> = (0..BEFORE).filter(|n| n % 3 != 0).collect();
-    let carrier = tokio::spawn(carry(source.data.clone(), moving.clone()));
+    let mut carrier = JoinSet::new();
+    carrier.spawn(carry(source.data.clone(), moving.clone()));
     for _ in 0..3 {
         assert_eq!(read(&moving, at(1)).await, expected);
     }
-    carrier.await.unwrap();
+    carrier.join_next().await.unwrap().unwrap();
     assert_eq!(read(&moving, at(1)).await, expected);
     // What was delayed stands behind all others.
     assert_eq!(read(&moving, at(100)).await[..expected.len()], expected);

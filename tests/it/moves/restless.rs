@@ -186,8 +186,16 @@ impl Messages for Restless {
 
 #[async_trait]
 impl Claims for Restless {
+    /// A claim that lives already is gathered first, for each of its parts would end at a moment of its own.
     async fn claim(&self, queue: &QueueRef, request: &ClaimRequest, now: Timestamp) -> Result<Claimed> {
-        self.on(queue, now, async |moving| moving.claim(queue, request, now).await).await
+        let claim = async |moving: &Moving| {
+            if moving.claimed(queue, request.id, now).await?.is_some() {
+                while self.source.send_off(&queue.sealed(), 64, now).await?.left > 0 {}
+                moving.deliver(queue, now).await?;
+            }
+            moving.claim(queue, request, now).await
+        };
+        self.on(queue, now, claim).await
     }
 
     async fn claimed(

@@ -72,7 +72,8 @@ impl NaiveQueue {
     /// That position, or the next one where nothing stands.
     fn at(&mut self, wanted: Position) -> Stands {
         let taken = |position| self.items.iter().any(|item| item.stands == Stands::At(Position(position)));
-        let position = (wanted.0..i64::MAX).find(|position| !taken(*position)).expect("there is room behind it");
+        let position =
+            (wanted.0..i64::MAX).find(|position| !taken(*position)).expect("there is room behind it");
         self.last = self.last.max(position);
         Stands::At(Position(position))
     }
