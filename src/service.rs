@@ -95,9 +95,20 @@ impl Service {
         tasks: TaskTracker,
     ) -> Self {
         let pools = Pools::new(stores.data.clone(), stores.management.clone(), opener, tasks.clone());
-        let (registry, moves, movers) = (Registry::default(), MoveLocks::default(), Movers::default());
+        let moves = MoveLocks::default();
+        let registry = Registry::default();
         Self {
-            inner: Arc::new(Inner { settings, stores, pools, clock, vault, registry, moves, movers, tasks }),
+            inner: Arc::new(Inner {
+                settings,
+                stores,
+                pools,
+                clock,
+                vault,
+                registry,
+                moves,
+                movers: Movers::default(),
+                tasks,
+            }),
         }
     }
 

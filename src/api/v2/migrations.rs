@@ -9,6 +9,7 @@ use crate::api::dispatch::Call;
 use crate::api::respond;
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::model::PoolName;
 use crate::service::Migration;
 
 /// `GET /v2/migrations`
@@ -30,7 +31,7 @@ fn object(migration: &Migration) -> Value {
     json!({
         "queue": record.queue.name.as_str(),
         "project": record.queue.project.as_str(),
-        "source": record.motion.source.as_ref().map(|pool| pool.as_str()),
+        "source": record.motion.source.as_ref().map(PoolName::as_str),
         "target": record.motion.target.as_str(),
         "state": if record.motion.sealed { "draining" } else { "sealing" },
         "moved": record.moved,

@@ -3,6 +3,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use super::super::{DataStore, Error, Result};
 use super::Opener;
 use crate::model::{Metadata, Pool};
@@ -30,6 +32,11 @@ impl Source {
     pub(super) fn of(pool: &Pool) -> Self {
         Self { uri: pool.uri.clone(), options: pool.options.clone() }
     }
+
+    /// Whether the store is part of this process: it has no options, and its file can be open only once.
+    pub(super) fn is_embedded(&self) -> bool {
+        self.uri.starts_with("sqlite:") || self.uri.starts_with("memory:")
+    }
 }
 
 /// A place for a store.
@@ -38,18 +45,31 @@ pub(super) struct Slot {
     store: OnceLock<Arc<dyn DataStore>>,
     /// Locked while the store is being opened; when that last failed.
     turn: tokio::sync::Mutex<Option<Instant>>,
+    ended: CancellationToken,
+    /// The end of the store that was there before.
+    before: Option<CancellationToken>,
 }
 
 impl Slot {
-    pub(super) fn new(source: Source) -> Self {
-        Self { source, store: OnceLock::new(), turn: tokio::sync::Mutex::default() }
+    /// A place for the store of that source, to be opened once what was there `before` has ended.
+    pub(super) fn new(source: Source, before: Option<CancellationToken>) -> Self {
+        let (store, turn) = (OnceLock::new(), tokio::sync::Mutex::default());
+        Self { source, store, turn, ended: CancellationToken::new(), before }
     }
 
-    /// Whether a pool with that source is served from here. An embedded store has no options, and its file can be
-    /// opened only once.
+    /// Cancelled once the store is ended.
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+
+    /// Where its store is.
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Whether a pool with that source is served from here.
     pub(super) fn is_at(&self, source: &Source) -> bool {
-        let embedded = source.uri.starts_with("sqlite:") || source.uri.starts_with("memory:");
-        self.source.uri == source.uri && (embedded || self.source.options == source.options)
+        self.source.uri == source.uri && (source.is_embedded() || self.source.options == source.options)
     }
 
     /// The store; one caller opens it, the others wait for that.
@@ -64,8 +84,14 @@ impl Slot {
         if failed.is_some_and(|at| at.elapsed() < PAUSE) {
             return Err(Error::unavailable("it could not be opened a moment ago"));
         }
-        let opening = tokio::time::timeout(OPENING, opener(&self.source.uri, &self.source.options));
-        let answer = opening.await.unwrap_or(Err(Error::Timeout(OPENING)));
+        let opening = async {
+            if let Some(before) = &self.before {
+                before.cancelled().await;
+            }
+            opener(&self.source.uri, &self.source.options).await
+        };
+        let answer = tokio::time::timeout(OPENING, opening).await;
+        let answer = answer.unwrap_or(Err(Error::Timeout(OPENING)));
         *failed = answer.is_err().then(Instant::now);
         answer.map(|store| self.store.get_or_init(|| store).clone())
     }
@@ -84,6 +110,7 @@ impl Slot {
             tokio::time::sleep(LOOK).await;
         }
         self.close().await;
+        self.ended.cancel();
     }
 
     fn is_used(&self) -> bool {

@@ -37,13 +37,13 @@ impl Fixture {
         Self::opening(pools, opener(&opened), opened).await
     }
 
-    async fn opening(pools: &[(&str, &str)], opener: Opener, opened: Arc<AtomicUsize>) -> Self {
+    async fn opening(pools: &[(&str, &str)], open: Opener, opened: Arc<AtomicUsize>) -> Self {
         let management = Arc::new(MemoryManagement::new());
         for (name, uri) in pools {
             management.put_pool(&pool(name, uri)).await.unwrap();
         }
         let (default, tasks) = (Arc::new(MemoryStore::new()), TaskTracker::new());
-        let pools = Pools::new(default, management.clone(), opener, tasks.clone());
+        let pools = Pools::new(default, management.clone(), open, tasks.clone());
         Self { pools: Arc::new(pools), management, opened, tasks }
     }
 

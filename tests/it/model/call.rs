@@ -220,7 +220,7 @@ impl Call<'_> {
             store.import(to, line, &parcels, now).await?;
             store.import(to, line, &parcels, now).await?;
             store.forget(&source, Way::Pool, &by_number(&parcels)).await?;
-            seen.extend(parcels.iter().map(|parcel| Self::show_parcel(parcel)));
+            seen.extend(parcels.iter().map(Self::show_parcel));
         }
         panic!("the hand-over does not end");
     }
