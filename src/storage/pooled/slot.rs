@@ -12,6 +12,9 @@ use crate::model::{Metadata, Pool};
 /// How long a store may take to be opened, and to say that it is there.
 const OPENING: Duration = Duration::from_secs(2);
 
+/// The same of a file, which is written and synced several times on a disk that may be busy.
+const OPENING_A_FILE: Duration = Duration::from_secs(10);
+
 /// After a failure, the store is not tried again for so long.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -90,8 +93,9 @@ impl Slot {
             }
             opener(&self.source.uri, &self.source.options).await
         };
-        let answer = tokio::time::timeout(OPENING, opening).await;
-        let answer = answer.unwrap_or(Err(Error::Timeout(OPENING)));
+        let limit = if self.source.is_embedded() { OPENING_A_FILE } else { OPENING };
+        let answer = tokio::time::timeout(limit, opening).await;
+        let answer = answer.unwrap_or(Err(Error::Timeout(limit)));
         *failed = answer.is_err().then(Instant::now);
         answer.map(|store| self.store.get_or_init(|| store).clone())
     }
