@@ -54,6 +54,15 @@ impl Movers {
     }
 }
 
+/// A mover at work; noted as such until it is dropped.
+struct AtWork(Service, QueueRef);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.inner.movers.end(&self.1);
+    }
+}
+
 /// A motion and the stores it is between.
 struct Road {
     queue: QueueRef,
@@ -76,11 +85,8 @@ impl Service {
     /// Moves a queue whose record says that it is on its way; goes on when the caller goes away.
     pub(super) fn set_off(&self, queue: QueueRef) {
         if self.inner.movers.begin(&queue) {
-            let service = self.clone();
-            self.inner.tasks.spawn(async move {
-                service.move_queue(&queue).await;
-                service.inner.movers.end(&queue);
-            });
+            let work = AtWork(self.clone(), queue);
+            self.inner.tasks.spawn(async move { work.0.move_queue(&work.1).await });
         }
     }
 

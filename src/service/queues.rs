@@ -10,7 +10,7 @@ use crate::model::limits::DEFAULT_PAGE;
 use crate::model::metadata::{self, Metadata};
 use crate::model::patch::Operation;
 use crate::model::{Epoch, PoolName, ProjectId, QueueName, QueueRef};
-use crate::storage::{self, QueueFilter, QueueRecord, Stats};
+use crate::storage::{self, Placing, QueueFilter, QueueRecord, Stats};
 
 /// How often a change of metadata is tried again when another one came between.
 const PATCH_ATTEMPTS: usize = 20;
@@ -129,7 +129,7 @@ impl Service {
             let replaced = replaced.map_err(failed())?;
             if let Some(record) = replaced {
                 self.inner.registry.forget(project, name);
-                if record.placement.motion.is_some() {
+                if matches!(placing, Some(Placing::Move(_))) {
                     self.set_off(record.queue);
                 }
                 return Ok(self.with_defaults(&patched));

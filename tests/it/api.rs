@@ -6,5 +6,5 @@ mod dead_letters;
 mod encryption;
 mod flavors;
 mod messages;
-mod pools;
+pub(crate) mod pools;
 mod queues;

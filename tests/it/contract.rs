@@ -15,7 +15,7 @@ macro_rules! every_store {
         tests_of!(redis_scripts, crate::contract::fixture::Queue::open_in, $($test),+);
 
         /// These tests for deployments that take long to start.
-        pub(super) const CASES: &[crate::contract::deployments::Case] =
+        pub(crate) const CASES: &[crate::contract::deployments::Case] =
             &[$(|queue| Box::pin($test(queue))),+];
     };
 }
@@ -45,24 +45,24 @@ macro_rules! tests_of {
     };
 }
 
-mod bodies;
+pub(crate) mod bodies;
 mod catalogue;
-mod claims;
-mod concurrency;
+pub(crate) mod claims;
+pub(crate) mod concurrency;
 mod dead_letters;
-mod delays;
-mod deletion;
-mod deployments;
+pub(crate) mod delays;
+pub(crate) mod deletion;
+pub(crate) mod deployments;
 mod epochs;
-mod expiry;
+pub(crate) mod expiry;
 pub(crate) mod fixture;
 mod lifecycle;
-mod listing;
+pub(crate) mod listing;
 mod management;
-mod posting;
-mod reading;
-mod removal;
-mod stats;
-mod steps;
-mod tenants;
+pub(crate) mod posting;
+pub(crate) mod reading;
+pub(crate) mod removal;
+pub(crate) mod stats;
+pub(crate) mod steps;
+pub(crate) mod tenants;
 mod transfer;

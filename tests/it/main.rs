@@ -7,6 +7,7 @@ mod cloud;
 mod contract;
 mod faults;
 mod model;
+mod moves;
 mod property;
 mod redis;
 mod server;

@@ -55,8 +55,28 @@ pub(crate) async fn redis_model(store: Arc<dyn DataStore>) {
 /// Runs the same operations on both stores.
 async fn compare(model: Arc<dyn DataStore>, store: Arc<dyn DataStore>, seed: u64, steps: usize) {
     let seed = from_environment("ZAQAR_MODEL_SEED").unwrap_or(0) + seed;
+    run(Script::new(Random::new(seed)), model, store, seed, steps).await;
+}
+
+/// The same without messages that leave a queue for another.
+pub(crate) async fn compare_at_rest(
+    model: Arc<dyn DataStore>,
+    store: Arc<dyn DataStore>,
+    seed: u64,
+    steps: usize,
+) {
+    let seed = from_environment("ZAQAR_MODEL_SEED").unwrap_or(0) + seed;
+    run(Script::without_hand_overs(Random::new(seed)), model, store, seed, steps).await;
+}
+
+async fn run(
+    mut script: Script,
+    model: Arc<dyn DataStore>,
+    store: Arc<dyn DataStore>,
+    seed: u64,
+    steps: usize,
+) {
     let steps = from_environment("ZAQAR_MODEL_STEPS").map_or(steps, |steps| usize::try_from(steps).unwrap());
-    let mut script = Script::new(Random::new(seed));
     let mut pair = Pair::new(model, store);
     for step in 0..steps {
         let operation = script.next();

@@ -1,4 +1,5 @@
-//! Claims on a queue on its way. A claim may hold messages in both stores.
+//! Claims on a queue on its way. A claim may hold messages in both stores; made at two moments, as the service does where
+//! one call did not fill a page, its parts end at two moments until they come together, and then at the later.
 
 use async_trait::async_trait;
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::clock::Timestamp;
 use crate::model::{Cursor, Message, MessageId, Position};
-use crate::storage::{ListQuery, Page, Stats};
+use crate::storage::{ListQuery, Page};
 
 /// Microseconds after which to look again for a message that is due but not where it becomes ready yet.
 const SOON: i64 = 100_000;
@@ -52,15 +52,4 @@ pub(super) fn earliest(
     let soon = Timestamp::from_micros(now.micros().saturating_add(SOON));
     let source = source.map(|due| if due <= now { soon } else { due });
     source.into_iter().chain(target).min()
-}
-
-/// The numbers of both. The source holds the oldest messages as long as it holds any.
-pub(super) fn stats(source: &Stats, target: &Stats) -> Stats {
-    let by_time = |end: &(MessageId, Timestamp)| (end.1, end.0);
-    Stats {
-        free: source.free + target.free,
-        claimed: source.claimed + target.claimed,
-        oldest: source.oldest.into_iter().chain(target.oldest).min_by_key(by_time),
-        newest: target.newest.or(source.newest),
-    }
 }

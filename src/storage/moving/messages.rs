@@ -1,5 +1,7 @@
 //! The messages of a queue on its way.
 
+use std::cmp::Ordering;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -7,6 +9,9 @@ use super::{Moving, merge, unless_gone};
 use crate::clock::Timestamp;
 use crate::model::{Capability, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
 use crate::storage::{Claims as _, Deletion, ListQuery, Messages, Page, Popped, Result, Stats, Swept};
+
+/// The id and creation time of a message at one end of a queue.
+type End = (MessageId, Timestamp);
 
 #[async_trait]
 impl Messages for Moving {
@@ -135,7 +140,13 @@ impl Messages for Moving {
         let source = unless_gone(self.source.stats(&queue.sealed(), now).await)?;
         self.deliver(queue, now).await?;
         let target = self.target.stats(queue, now).await?;
-        Ok(merge::stats(&source.unwrap_or_default(), &target))
+        let Some(source) = source else { return Ok(target) };
+        Ok(Stats {
+            free: source.free + target.free,
+            claimed: source.claimed + target.claimed,
+            oldest: self.end(queue, [source.oldest, target.oldest], Ordering::Less, now).await?,
+            newest: self.end(queue, [source.newest, target.newest], Ordering::Greater, now).await?,
+        })
     }
 
     async fn sweep(&self, now: Timestamp, budget: usize) -> Result<Swept> {
@@ -201,6 +212,20 @@ impl Moving {
             Some(_) => Deletion::NoSuchClaim,
         };
         Ok(Some((refused.id, why)))
+    }
+
+    /// The one of two messages that stands before or behind the other.
+    async fn end(
+        &self,
+        queue: &QueueRef,
+        ends: [Option<End>; 2],
+        wanted: Ordering,
+        now: Timestamp,
+    ) -> Result<Option<End>> {
+        let [Some(first), Some(second)] = ends else { return Ok(ends[0].or(ends[1])) };
+        let place = self.locate(queue, first.0, now).await?;
+        let other = self.locate(queue, second.0, now).await?;
+        Ok(Some(if place.cmp(&other) == wanted { first } else { second }))
     }
 
     async fn any_alive(&self, queue: &QueueRef, claims: &[ClaimId], now: Timestamp) -> Result<bool> {

@@ -11,7 +11,7 @@ use crate::support::client::{Answer, send};
 use crate::support::{Client, Store, TestApp};
 
 /// A service with pools, without a virtual one.
-pub(super) async fn pooled(store: Store) -> TestApp {
+pub(crate) async fn pooled(store: Store) -> TestApp {
     TestApp::start(store, "[DEFAULT]\nadmin_mode = true\npooling = true\n").await
 }
 
@@ -22,11 +22,16 @@ pub(super) async fn with_virtual_pool() -> TestApp {
 }
 
 /// An administrator's client.
-pub(super) struct Admin(pub(super) Client);
+pub(crate) struct Admin(pub(crate) Client);
 
 impl Admin {
-    pub(super) fn of(app: &TestApp) -> Self {
+    pub(crate) fn of(app: &TestApp) -> Self {
         Self(app.client("operations"))
+    }
+
+    /// The same by a client of that project.
+    pub(crate) fn of_client(client: Client) -> Self {
+        Self(client)
     }
 
     async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
@@ -39,30 +44,30 @@ impl Admin {
         .await
     }
 
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, None).await
     }
 
-    pub(super) async fn put(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
         self.send("PUT", path, Some(body)).await
     }
 
-    pub(super) async fn patch(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
         self.send("PATCH", path, Some(body)).await
     }
 
-    pub(super) async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.send("DELETE", path, None).await
     }
 
     /// Registers a pool in RAM, without a flavor.
-    pub(super) async fn pool(&self, name: &str, weight: u32) {
+    pub(crate) async fn pool(&self, name: &str, weight: u32) {
         let body = json!({ "weight": weight, "uri": format!("memory://{name}") });
         self.put(&format!("/v2/pools/{name}"), &body).await.expect(201);
     }
 
     /// Registers pools in RAM and a flavor of them.
-    pub(super) async fn flavor(&self, flavor: &str, pools: &[&str]) {
+    pub(crate) async fn flavor(&self, flavor: &str, pools: &[&str]) {
         for pool in pools {
             self.pool(pool, 1).await;
         }
@@ -71,7 +76,7 @@ impl Admin {
     }
 
     /// The number of messages in a pool, from the health report.
-    pub(super) async fn messages_in(&self, pool: &str) -> u64 {
+    pub(crate) async fn messages_in(&self, pool: &str) -> u64 {
         let health = self.get("/v2/health").await.expect(200).json();
         health[pool]["message_volume"]["total"].as_u64().expect("a number")
     }

@@ -13,7 +13,7 @@ use crate::redis::invariants;
 use crate::support::redis::{RedisCluster, RedisSentinels, RedisServer};
 
 /// A test of the contract.
-pub(super) type Case = for<'a> fn(&'a Queue) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
+pub(crate) type Case = for<'a> fn(&'a Queue) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// All files of the suite that are about stores of messages.
 const SUITE: &[&[Case]] = &[

@@ -28,6 +28,8 @@ pub(super) struct Script {
     /// Moments at which something ends or falls due.
     deadlines: Vec<Timestamp>,
     told: VecDeque<Told>,
+    /// Whether messages leave queues for others.
+    hand_overs: bool,
 }
 
 /// What the script knows of a queue.
@@ -51,7 +53,13 @@ impl Script {
             claims: 0,
             deadlines: Vec::new(),
             told: VecDeque::new(),
+            hand_overs: true,
         }
+    }
+
+    /// The same without messages that leave a queue for another.
+    pub(super) fn without_hand_overs(random: Random) -> Self {
+        Self { hand_overs: false, ..Self::new(random) }
     }
 
     /// The next operation, perhaps at a later time.
@@ -136,15 +144,15 @@ impl Script {
                 Operation::Renew { claim: self.known_claim(), ttl, grace }
             }
             88..=90 => Operation::Release(self.known_claim()),
-            91 => Operation::Outgoing,
-            92..=94 => {
+            91 if self.hand_overs => Operation::Outgoing,
+            92..=94 if self.hand_overs => {
                 let (limit, forget) = (1 + self.random.index(5), self.random.chance(70));
                 Operation::HandOver { limit, forget, epoch: self.queues[target(self.queue)].epoch }
             }
             95..=97 => Operation::Sweep(1 + self.random.index(20)),
             _ if self.random.chance(50) => Operation::Purge,
             _ if self.random.chance(30) => Operation::Drop,
-            _ if self.random.chance(40) => self.move_away(),
+            _ if self.hand_overs && self.random.chance(40) => self.move_away(),
             _ => Operation::Stats,
         }
     }
@@ -251,7 +259,7 @@ impl Script {
         remember(&mut self.queues[self.queue].claims, number, 5);
         let dead_ttl = if self.random.chance(50) { Some(self.seconds(30)) } else { None };
         let max_claims = i64::try_from(self.random.below(5)).unwrap_or(0);
-        let counted = target(self.queue) != self.queue && self.random.chance(80);
+        let counted = self.hand_overs && target(self.queue) != self.queue && self.random.chance(80);
         Claim {
             number,
             ttl: self.seconds(40),
