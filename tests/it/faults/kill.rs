@@ -54,7 +54,6 @@ async fn a_server_killed_before_a_cluster_keeps_it_too() {
 }
 
 /// Kills a server on these stores again and again, each time after so many posts.
-#[expect(clippy::print_stdout, reason = "a measurement, shown with --nocapture")]
 async fn is_killed(stores: &str, posts: usize) {
     let mut rng = random::seeded();
     let state = tempfile::tempdir().unwrap();
