@@ -52,9 +52,16 @@ impl Load {
         self.books.lock().unwrap()
     }
 
+    /// How many messages are left.
+    fn left(&self) -> usize {
+        let books = self.books();
+        books.posted.len() - books.deleted.len()
+    }
+
     /// Posts the messages of these numbers, every fifth delayed beyond the test.
     async fn post(&self, numbers: std::ops::Range<u64>) {
-        let message = |n: u64| json!({ "ttl": 3_600, "delay": if n % 5 == 0 { 900 } else { 0 }, "body": n });
+        let message =
+            |n: u64| json!({ "ttl": 3_600, "delay": if n.is_multiple_of(5) { 900 } else { 0 }, "body": n });
         let messages: Vec<_> = numbers.clone().map(message).collect();
         let answer = self.client.post(&format!("{QUEUE}/messages"), &json!({ "messages": messages })).await;
         let ids = answer.expect(201).ids();
@@ -116,7 +123,7 @@ impl Load {
                 return seen;
             }
             seen.extend(messages.iter().map(number));
-            path = page["links"][0]["href"].as_str().expect("a link").to_owned();
+            page["links"][0]["href"].as_str().expect("a link").clone_into(&mut path);
         }
     }
 
@@ -205,7 +212,7 @@ async fn move_under_load(uris: [&str; 2], back: bool) {
     }
     audit(&load).await;
     let arrived = if back { ["a", "b"] } else { ["b", "a"] };
-    let left = load.books().posted.len() - load.books().deleted.len();
+    let left = load.left();
     assert_eq!(admin.messages_in(arrived[0]).await, left as u64);
     assert_eq!(admin.messages_in(arrived[1]).await, 0);
     assert!(app.stop().await);
@@ -239,7 +246,7 @@ async fn audit(load: &Load) {
         load.client.get(&claim).await.expect(404);
     }
     let stats = load.client.get(&format!("{QUEUE}/stats")).await.expect(200).json();
-    let left = load.books().posted.len() - load.books().deleted.len();
+    let left = load.left();
     assert_eq!(stats["messages"]["total"], left as u64);
     assert_eq!(stats["messages"]["claimed"], 0);
 }
