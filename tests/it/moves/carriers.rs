@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::task::JoinSet;
 use zaqar::model::{Cursor, Position};
 use zaqar::storage::moving::Moving;
-use zaqar::storage::{Claims as _, DataStore, Deletion, Error, ListQuery, Messages as _, Transfer as _};
+use zaqar::storage::{Claims as _, DataStore, Deletion, Error, ListQuery, Messages as _};
 
 use super::*;
 use crate::contract::fixture::{START, at, claim_id, delayed, id, message, number, page, queue_ref, request};

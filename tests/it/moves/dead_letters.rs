@@ -12,10 +12,7 @@ use zaqar::model::{ClientId, Metadata, ProjectId, QueueName};
 use zaqar::service::vault::Vault;
 use zaqar::service::{Context, Service, Settings, Sweeper};
 use zaqar::storage::memory::{MemoryManagement, MemoryStore};
-use zaqar::storage::{
-    ClaimRequest, Claims as _, DataStore, DeadLetters, Management as _, Messages as _, Stores, Transfer as _,
-    Way,
-};
+use zaqar::storage::{ClaimRequest, DataStore, DeadLetters, Management as _, Stores, Way};
 
 use crate::contract::fixture::{START, request};
 

@@ -68,7 +68,7 @@ async fn audit(client: &Client, books: &Books) {
         seen.extend(messages.iter().map(|message| message["body"].as_u64().expect("a number")));
         path = text(&page["links"][0]["href"]);
     }
-    let (ready, delayed): (Vec<_>, Vec<_>) = seen.iter().partition(|n| *n % 7 != 0);
+    let (ready, delayed): (Vec<u64>, Vec<u64>) = seen.iter().partition(|n| **n % 7 != 0);
     assert!(ready.is_sorted(), "{ready:?}");
     assert_eq!(ready.len() + delayed.len(), books.left.len(), "a message is there twice, or lost");
     assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), books.left);

@@ -52,6 +52,12 @@ impl Load {
         self.books.lock().unwrap()
     }
 
+    /// How many messages must be there.
+    fn left(&self) -> u64 {
+        let books = self.books();
+        (books.posted.len() - books.deleted.len()) as u64
+    }
+
     /// Posts the messages of these numbers, every fifth delayed beyond the test.
     async fn post(&self, numbers: std::ops::Range<u64>) {
         let message = |n: u64| json!({ "ttl": 3_600, "delay": if n % 5 == 0 { 900 } else { 0 }, "body": n });
@@ -205,8 +211,8 @@ async fn move_under_load(uris: [&str; 2], back: bool) {
     }
     audit(&load).await;
     let arrived = if back { ["a", "b"] } else { ["b", "a"] };
-    let left = load.books().posted.len() - load.books().deleted.len();
-    assert_eq!(admin.messages_in(arrived[0]).await, left as u64);
+    let left = load.left();
+    assert_eq!(admin.messages_in(arrived[0]).await, left);
     assert_eq!(admin.messages_in(arrived[1]).await, 0);
     assert!(app.stop().await);
 }
@@ -239,8 +245,8 @@ async fn audit(load: &Load) {
         load.client.get(&claim).await.expect(404);
     }
     let stats = load.client.get(&format!("{QUEUE}/stats")).await.expect(200).json();
-    let left = load.books().posted.len() - load.books().deleted.len();
-    assert_eq!(stats["messages"]["total"], left as u64);
+    let left = load.left();
+    assert_eq!(stats["messages"]["total"], left);
     assert_eq!(stats["messages"]["claimed"], 0);
 }
 

@@ -1,6 +1,7 @@
 //! A store whose queues are always on their way: before each call a queue is spread anew over two stores and what is in
 //! transit between them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -102,8 +103,16 @@ impl Messages for Restless {
         self.moving.drop_queue(queue).await
     }
 
+    /// Without messages that are there: the target alone takes posts, and ids of the service are new.
     async fn post(&self, queue: &QueueRef, messages: Vec<NewMessage>, now: Timestamp) -> Result<()> {
-        self.on(queue, now, async |moving| moving.post(queue, messages, now).await).await
+        let post = async |moving: &Moving| {
+            let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
+            let known: HashSet<_> =
+                moving.get(queue, &ids, now).await?.iter().map(|message| message.id).collect();
+            let new = messages.into_iter().filter(|message| !known.contains(&message.id)).collect();
+            moving.post(queue, new, now).await
+        };
+        self.on(queue, now, post).await
     }
 
     async fn list(&self, queue: &QueueRef, query: &ListQuery, now: Timestamp) -> Result<Page> {
