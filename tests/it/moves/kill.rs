@@ -31,7 +31,8 @@ async fn fill(client: &Client) -> Books {
     client.put_json("/v2/queues/q", &metadata).await.expect(201);
     let mut books = Books::default();
     for first in (0..MESSAGES).step_by(20) {
-        let message = |n: u64| json!({ "ttl": 3_600, "delay": if n % 7 == 0 { 900 } else { 0 }, "body": n });
+        let message =
+            |n: u64| json!({ "ttl": 3_600, "delay": if n.is_multiple_of(7) { 900 } else { 0 }, "body": n });
         let messages: Vec<_> = (first..first + 20).map(message).collect();
         client.post("/v2/queues/q/messages", &json!({ "messages": messages })).await.expect(201);
         books.left.extend(first..first + 20);
@@ -124,4 +125,6 @@ async fn a_killed_move_loses_nothing_and_goes_on() {
         assert_eq!((admin.messages_in(places[0]).await, admin.messages_in(places[1]).await), (left, 0));
     }
     assert!(cut_off > 0, "no kill came in time");
+    let log = server.log();
+    assert!(log.contains("audit.action=migration.end audit.subject=q"), "{log}");
 }

@@ -60,7 +60,8 @@ impl Load {
 
     /// Posts the messages of these numbers, every fifth delayed beyond the test.
     async fn post(&self, numbers: std::ops::Range<u64>) {
-        let message = |n: u64| json!({ "ttl": 3_600, "delay": if n % 5 == 0 { 900 } else { 0 }, "body": n });
+        let message =
+            |n: u64| json!({ "ttl": 3_600, "delay": if n.is_multiple_of(5) { 900 } else { 0 }, "body": n });
         let messages: Vec<_> = numbers.clone().map(message).collect();
         let answer = self.client.post(&format!("{QUEUE}/messages"), &json!({ "messages": messages })).await;
         let ids = answer.expect(201).ids();
@@ -122,7 +123,7 @@ impl Load {
                 return seen;
             }
             seen.extend(messages.iter().map(number));
-            path = page["links"][0]["href"].as_str().expect("a link").to_owned();
+            path = String::from(page["links"][0]["href"].as_str().expect("a link"));
         }
     }
 
@@ -154,9 +155,21 @@ pub(super) async fn until_arrived(admin: &Admin) {
 /// Pools `a` and `b` at these URIs, each with a flavor of its own name in upper case.
 pub(super) async fn two_pools(admin: &Admin, uris: [&str; 2]) {
     for (pool, uri) in ["a", "b"].into_iter().zip(uris) {
-        admin.put(&format!("/v2/pools/{pool}"), &json!({ "weight": 1, "uri": uri })).await.expect(201);
+        put(admin, &format!("/v2/pools/{pool}"), &json!({ "weight": 1, "uri": uri })).await;
         let flavor = format!("/v2/flavors/{}", pool.to_uppercase());
-        admin.put(&flavor, &json!({ "pool_list": [pool] })).await.expect(201);
+        put(admin, &flavor, &json!({ "pool_list": [pool] })).await;
+    }
+}
+
+/// Creates what is needed; a busy disk may need more than one attempt to make a pool's file.
+async fn put(admin: &Admin, path: &str, body: &Value) {
+    let start = Instant::now();
+    loop {
+        let answer = admin.put(path, body).await;
+        if answer.status != 503 || start.elapsed() > PATIENCE {
+            answer.expect(201);
+            return;
+        }
     }
 }
 

@@ -85,7 +85,7 @@ async fn hand_on(
             Err(Error::Gone) => return Ok(()),
             sent => sent?.left,
         };
-        if moving.deliver(queue, now).await? == 0 && left == 0 {
+        if moving.deliver(queue, now).await?.messages == 0 && left == 0 {
             return from.drop_queue(&queue.sealed()).await;
         }
     }
@@ -95,7 +95,9 @@ async fn hand_on(
 impl Messages for Restless {
     async fn open(&self, queue: &QueueRef, now: Timestamp) -> Result<()> {
         let _turn = self.turn.lock().await;
-        self.moving.open(queue, now).await
+        self.moving.open(queue, now).await?;
+        // What an earlier life left here; the service drops it with that life.
+        self.source.drop_queue(queue).await
     }
 
     async fn drop_queue(&self, queue: &QueueRef) -> Result<()> {
