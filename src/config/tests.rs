@@ -243,7 +243,7 @@ fn what_is_unknown_or_idle_is_named_once() {
             "f:7: unknown section [x y] is ignored",
             "f:10: unknown section [default] is ignored",
             "environment variable OS_X__Y: unknown option [X] Y is ignored",
-            "these options have no effect here: [DEFAULT] pooling, unreliable; [storage] message_pipeline",
+            "these options have no effect here: [DEFAULT] unreliable; [storage] message_pipeline",
         ]
     );
     assert!(!config.default.debug);

@@ -46,6 +46,8 @@ impl Feed {
             Ok((changes, point)) => {
                 if std::mem::take(&mut self.failing) {
                     tracing::info!("the management store answers again");
+                    // A doubt may have been put off while nothing could be read.
+                    self.service.inner.registry.doubt_all();
                 }
                 self.point = point;
                 self.take_in(changes);

@@ -16,7 +16,7 @@ use crate::storage::{self, Placing, QueueFilter, QueueRecord, Stats};
 const PATCH_ATTEMPTS: usize = 20;
 
 /// How often a data call is made while others delete and create its queue.
-pub(super) const ATTEMPTS: usize = 4;
+pub(super) const ATTEMPTS: usize = 16;
 
 /// Which queues a client wants listed.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,8 @@
 //! * A record is kept only if nothing changed between its reading and its keeping, so that a slow reader cannot bring
 //!   back what a change just removed.
 //! * A record that another node changed is read again before its next use; one that is older than [`FRESH`] serves
-//!   and is read again beside. Where reading fails, the last record serves for [`OUTAGE`].
+//!   and is read again beside. Where reading fails, the last record serves for [`OUTAGE`], and only one request in
+//!   [`RETRY`] finds that out; the end of an outage makes all records doubtful.
 //!
 //! That a kept record may be stale does no harm to messages: the store refuses calls of another epoch.
 
@@ -28,6 +29,9 @@ const FRESH: u64 = 10;
 
 /// Seconds for which a record serves while the management store cannot be read.
 const OUTAGE: u64 = 600;
+
+/// Seconds after which a record that could not be read is tried again, beside.
+const RETRY: u64 = 1;
 
 /// A queue as operations use it.
 #[derive(Debug)]
@@ -64,6 +68,12 @@ struct Kept {
 impl Kept {
     fn serves_in_outage(&self, now: Timestamp) -> bool {
         self.read.plus_seconds(OUTAGE) > now
+    }
+
+    /// It could not be read: it serves, so that not every request waits for the deadline of the store.
+    fn put_off(&self, now: Timestamp) {
+        self.refresh.store(now.plus_seconds(RETRY).micros(), Ordering::Relaxed);
+        self.doubted.store(false, Ordering::Relaxed);
     }
 
     /// Whether the caller is the one to read it again.
@@ -107,6 +117,15 @@ impl Registry {
         }
     }
 
+    /// Notes that any queue may have changed unnoticed.
+    pub(super) fn doubt_all(&self) {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        *changes += 1;
+        for (_, kept) in &self.records {
+            kept.doubted.store(true, Ordering::Relaxed);
+        }
+    }
+
     fn changes(&self) -> u64 {
         *self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -144,6 +163,7 @@ impl Service {
             Some(kept) => match self.read(&key).await {
                 Err(error) => {
                     tracing::debug!(error.cause = ?error, queue.name = %name, "the last record serves");
+                    kept.put_off(self.inner.clock.now());
                     Ok(Some(kept.known.clone()))
                 }
                 read => read.map_err(Error::unavailable(UNREADABLE)),
@@ -218,6 +238,27 @@ mod tests {
         assert!(service.known(&project, &QueueName::parse("other").unwrap()).await.is_err());
         clock.advance(Duration::from_secs(1));
         assert!(service.known(&project, &name).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn after_an_outage_everything_is_read_again() {
+        let (service, management, _, (project, name)) = service().await;
+        management.delete_queue(&project, &name).await.unwrap();
+        service.inner.registry.doubt_all();
+        assert!(service.known(&project, &name).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_not_asked_for_by_every_request() {
+        let (service, management, clock, (project, name)) = service().await;
+        management.close().await;
+        service.inner.registry.doubt(&project, &name);
+        let kept = || service.inner.registry.records.get(&(project.clone(), name.clone())).unwrap();
+        assert!(service.known(&project, &name).await.unwrap().is_some());
+        assert!(!kept().doubted.load(Ordering::Relaxed));
+        assert!(!kept().is_due(clock.now()));
+        clock.advance(Duration::from_secs(RETRY));
+        assert!(kept().is_due(clock.now()));
     }
 
     #[tokio::test]

@@ -9,7 +9,8 @@ from zaqar.conf import drivers_management_store_sqlalchemy as options
 from zaqar.conf import drivers, profiler
 from zaqar.storage.sqlalchemy import driver, tables
 
-POOL = {"name": "pool", "uri": "redis://127.0.0.1:1", "weight": 100, "flavor": "gold", "options": {"a": [1]}}
+# Of a store that our server can open: it removes the data of a deleted queue where the queue lies.
+POOL = {"name": "pool", "uri": "sqlite://pool", "weight": 100, "flavor": "gold", "options": {"a": [1]}}
 CAPABILITIES = [1, 2, 4, 5]
 
 

@@ -84,6 +84,9 @@ impl Slot {
         if let Some(store) = self.store.get() {
             return Ok(store.clone());
         }
+        if self.ended.is_cancelled() {
+            return Err(Error::unavailable("no pool is there any more"));
+        }
         if failed.is_some_and(|at| at.elapsed() < PAUSE) {
             return Err(Error::unavailable("it could not be opened a moment ago"));
         }
@@ -107,8 +110,10 @@ impl Slot {
         }
     }
 
-    /// Ends the store once nobody calls it any more.
+    /// Ends the store once nobody calls it any more; it is not opened again.
     pub(super) async fn retire(self: Arc<Self>) {
+        // Whoever is opening it just now ends first.
+        let _turn = self.turn.lock().await;
         let start = Instant::now();
         while self.is_used() && start.elapsed() < LAST_CALLS {
             tokio::time::sleep(LOOK).await;

@@ -179,6 +179,9 @@ fn exclusive_opener() -> Opener {
             }
             let store: Arc<dyn DataStore> = Arc::new(MemoryStore::new());
             *last.lock().unwrap() = Some(Arc::downgrade(&store));
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
             Ok(store)
         })
     })
@@ -195,5 +198,20 @@ async fn a_file_is_opened_again_only_when_its_last_store_has_ended() {
         tokio::task::yield_now().await;
         drop(in_use);
     });
+    again.unwrap().ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_is_being_opened_for_a_pool_on_its_way_out_is_ended_too() {
+    let fixture = Fixture::opening(&[("a", "sqlite://f")], exclusive_opener(), Arc::default()).await;
+    fixture.pools.all().await.unwrap();
+    let early = async { fixture.store("a").await.map(drop) };
+    let (early, again) = tokio::join!(early, async {
+        fixture.management.delete_pool(&PoolName::new("a"), false).await.unwrap();
+        fixture.pools.refresh().await.unwrap();
+        fixture.management.put_pool(&pool("b", "sqlite://f")).await.unwrap();
+        fixture.store("b").await
+    });
+    early.unwrap();
     again.unwrap().ping().await.unwrap();
 }

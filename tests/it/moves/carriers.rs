@@ -9,8 +9,9 @@ use zaqar::model::{Cursor, Position};
 use zaqar::storage::moving::Moving;
 use zaqar::storage::{Claims as _, DataStore, Deletion, Error, ListQuery, Messages as _};
 
-use super::*;
-use crate::contract::fixture::{START, at, claim_id, delayed, id, message, number, page, queue_ref, request};
+use crate::contract::fixture::{
+    self, START, Store, at, claim_id, delayed, id, message, number, page, queue_ref, request,
+};
 
 /// Messages in the queue when its move begins.
 const BEFORE: u32 = 1_500;
