@@ -19,7 +19,7 @@ pub use self::list::{Migration, MigrationPage};
 use super::Service;
 use super::registry::Known;
 use crate::model::QueueRef;
-use crate::storage::moving::Moving;
+use crate::storage::moving::{Delivered, Moving};
 use crate::storage::{self, DataStore, Error, Ledger, Motion, Placing};
 use crate::telemetry::{self, Audited};
 
@@ -28,6 +28,9 @@ const STALE: u64 = 10;
 
 /// The most messages sent off at a time.
 const BATCH: usize = 100;
+
+/// About the most bytes of bodies sent off at a time.
+const BATCH_BYTES: u64 = 4 << 20;
 
 /// Between two notes of the progress.
 const TOUCH: Duration = Duration::from_secs(1);
@@ -230,16 +233,17 @@ impl Service {
     async fn drain(&self, road: &Road) -> storage::Result<bool> {
         let (queue, sealed) = (&road.queue, road.queue.sealed());
         let moving = Moving::new(road.source.clone(), road.target.clone());
-        let (mut moved, mut touched) = (0, Instant::now());
+        let (mut moved, mut touched, mut batch) = (0, Instant::now(), BATCH);
         loop {
             let now = self.inner.clock.now();
-            let sent = match road.source.send_off(&sealed, BATCH, now).await {
+            let sent = match road.source.send_off(&sealed, batch, now).await {
                 Err(Error::Gone) => return Ok(true),
                 sent => sent?,
             };
             let delivered = moving.deliver(queue, now).await?;
             moved += sent.sent;
-            let done = sent.left == 0 && delivered == 0;
+            batch = next_batch(delivered);
+            let done = sent.left == 0 && delivered.messages == 0;
             if done || touched.elapsed() >= TOUCH {
                 self.inner.stores.management.touch_motion(queue, std::mem::take(&mut moved), now).await?;
                 touched = Instant::now();
@@ -272,6 +276,12 @@ impl Service {
     }
 }
 
+/// How many messages to send off next, so that they are no more than [`BATCH_BYTES`], if they are as large as the last.
+fn next_batch(last: Delivered) -> usize {
+    let size = last.bytes.checked_div(last.messages).unwrap_or(0).max(1);
+    usize::try_from(BATCH_BYTES / size).unwrap_or(BATCH).clamp(1, BATCH)
+}
+
 /// Notes in the audit log that a queue moves.
 fn note(action: &'static str, road: &Road) {
     let pool = road.motion.source.as_ref().map(ToString::to_string);
@@ -283,4 +293,18 @@ fn note(action: &'static str, road: &Road) {
         before: pool.unwrap_or_default(),
         after: road.motion.target.to_string(),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_messages_go_in_small_batches() {
+        let next = |messages, bytes| next_batch(Delivered { messages, bytes });
+        assert_eq!(next(0, 0), BATCH);
+        assert_eq!(next(100, 100_000), BATCH);
+        assert_eq!(next(10, 10 << 20), 4);
+        assert_eq!(next(1, 100 << 20), 1);
+    }
 }

@@ -40,7 +40,7 @@ async fn carry(source: Arc<dyn DataStore>, moving: Arc<Moving>) {
             Err(Error::Gone) => 0,
             sent => sent.unwrap().left,
         };
-        if moving.deliver(&queue, at(1)).await.unwrap() == 0 && left == 0 {
+        if moving.deliver(&queue, at(1)).await.unwrap().messages == 0 && left == 0 {
             return;
         }
         tokio::task::yield_now().await;

@@ -125,4 +125,6 @@ async fn a_killed_move_loses_nothing_and_goes_on() {
         assert_eq!((admin.messages_in(places[0]).await, admin.messages_in(places[1]).await), (left, 0));
     }
     assert!(cut_off > 0, "no kill came in time");
+    let log = server.log();
+    assert!(log.contains("audit.action=migration.end audit.subject=q"), "{log}");
 }

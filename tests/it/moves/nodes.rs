@@ -13,7 +13,9 @@ use zaqar::service::vault::Vault;
 use zaqar::service::{Context, ListRequest, Pooling, Service, Settings, Sweeper};
 use zaqar::storage::memory::{MemoryManagement, MemoryStore};
 use zaqar::storage::pooled::Opener;
-use zaqar::storage::{Catalogue as _, DataStore, Messages as _, Stores};
+use zaqar::storage::{
+    Catalogue as _, DataStore, Management as _, Messages as _, Placing, QueueRecord, Stores, Transfer as _,
+};
 
 use crate::contract::fixture::START;
 
@@ -68,14 +70,28 @@ fn name() -> QueueName {
     QueueName::parse("q").unwrap()
 }
 
-async fn fill(service: &Service) {
-    let metadata: Metadata = serde_json::from_str(r#"{"_flavor": "A"}"#).unwrap();
+/// Creates the queue in `a`, with further metadata, and posts so many messages.
+async fn fill(service: &Service, messages: usize, metadata: &str) {
+    let metadata: Metadata = serde_json::from_str(&format!(r#"{{"_flavor": "A"{metadata}}}"#)).unwrap();
     service.create_queue(&context(), &name(), &metadata).await.unwrap();
-    for first in (0..MESSAGES).step_by(20) {
+    for first in (0..messages).step_by(20) {
         let posted = |n: usize| Posted { ttl: Some(3_600), delay: None, body: n.to_string().into() };
         let batch: Vec<_> = (first..first + 20).map(posted).collect();
         service.post(&context(), &name(), &batch).await.unwrap();
     }
+}
+
+/// The record of the queue.
+async fn record(shared: &Shared) -> QueueRecord {
+    shared.management.queue(&context().project, &name()).await.unwrap().unwrap()
+}
+
+/// Begins a motion to `b` as a node that dies after the first step: the source is sealed, the record does not say so.
+async fn begin_and_die(shared: &Shared) {
+    let seen = record(shared).await;
+    let placing = Placing::Move(PoolName::new("b"));
+    shared.management.replace_metadata(&seen, &seen.metadata, Some(&placing)).await.unwrap().unwrap();
+    shared.pools[0].seal(&seen.queue, START).await.unwrap();
 }
 
 async fn change_flavor(service: &Service) {
@@ -97,13 +113,73 @@ async fn read(service: &Service) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_completes_what_a_dead_node_began() {
+    let shared = Shared::new().await;
+    let service = shared.node();
+    fill(&service, 40, "").await;
+    begin_and_die(&shared).await;
+    assert!(!record(&shared).await.placement.motion.unwrap().sealed);
+    assert_eq!(read(&service).await.len(), 40);
+    let placement = record(&shared).await.placement;
+    assert!(placement.motion.unwrap().sealed, "the call has done it");
+    assert_eq!(placement.pool, Some(PoolName::new("b")));
+    // A post may be the first call too.
+    let shared = Shared::new().await;
+    let service = shared.node();
+    fill(&service, 20, "").await;
+    begin_and_die(&shared).await;
+    let posted = Posted { ttl: Some(3_600), delay: None, body: "20".into() };
+    shared.node().post(&context(), &name(), &[posted]).await.unwrap();
+    assert_eq!(read(&service).await, (0..=20).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_eq!(shared.pools[1].volume().await.unwrap(), (1, 0), "the others are still on their way");
+}
+
+/// Dead letters leave a queue on its way from both its stores, each once, and before its source is dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_letters_arrive_from_both_stores() {
+    let shared = Shared::new().await;
+    let service = shared.node();
+    fill(&service, 40, r#", "_max_claim_count": 1, "_dead_letter_queue": "dead""#).await;
+    let (dead, flavor) = (QueueName::parse("dead").unwrap(), r#"{"_flavor": "A"}"#);
+    service.create_queue(&context(), &dead, &serde_json::from_str(flavor).unwrap()).await.unwrap();
+    let claim = async || {
+        let claimed = service.claim(&context(), &name(), None, None, Some(20)).await.unwrap();
+        claimed.map(|(id, _)| id.to_string())
+    };
+    for claim in [claim().await.unwrap(), claim().await.unwrap()] {
+        service.release(&context(), &name(), &claim).await.unwrap();
+    }
+    begin_and_die(&shared).await;
+    assert_eq!(read(&service).await.len(), 40);
+    let queue = record(&shared).await.queue;
+    shared.pools[0].send_off(&queue.sealed(), 20, START).await.unwrap();
+    assert_eq!(claim().await, None, "all of them were claimed once");
+    let letters = async || service.stats(&context(), &dead).await.unwrap().free;
+    assert_eq!(letters().await, 40);
+    let posted = |n: usize| Posted { ttl: Some(3_600), delay: None, body: n.to_string().into() };
+    service.post(&context(), &name(), &[posted(1)]).await.unwrap();
+    shared.clock.advance(Duration::from_secs(11));
+    let (stop, mut running) = (CancellationToken::new(), JoinSet::new());
+    running.spawn(Sweeper::new(service.clone(), Duration::from_secs(1), Duration::ZERO).run(stop.clone()));
+    let start = Instant::now();
+    while !shared.management.motions(None, 9).await.unwrap().is_empty() {
+        assert!(start.elapsed() < Duration::from_mins(1), "nobody takes over");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(letters().await, 40);
+    assert_eq!(read(&service).await, ["1"]);
+    stop.cancel();
+    running.join_next().await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_node_takes_over_when_one_dies() {
     let shared = Shared::new().await;
     // A runtime of its own: when it ends, all that ran on it is cut off wherever it was.
     let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let first = shared.node();
     doomed.spawn(async move {
-        fill(&first).await;
+        fill(&first, MESSAGES, "").await;
         change_flavor(&first).await;
         std::future::pending::<()>().await;
     });
