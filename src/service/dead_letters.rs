@@ -1,7 +1,7 @@
 //! The mover of dead letters: from a queue's outgoing list to the queues they are meant for.
 //!
-//! Each parcel is imported at its target by its identity and then forgotten at its source, so that a crash
-//! between the two repeats the import and nothing is lost. Moves out of one queue follow one another.
+//! Each parcel is imported at its target by its number on its line and then forgotten at its source, so that a crash
+//! between the two repeats the import, which changes nothing. Moves out of one queue follow one another.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};

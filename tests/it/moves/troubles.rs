@@ -19,7 +19,7 @@ async fn a_move_waits_for_a_pool_that_is_away() {
     let proxy = Proxy::start(server.port).await;
     let app = pooled(Store::Sqlite).await;
     let admin = Admin::of(&app);
-    let uri = format!("redis://{}?socket_timeout=0.3", proxy.address);
+    let uri = format!("redis://{}", proxy.address);
     two_pools(&admin, [&uri, "sqlite://b"]).await;
     let client = app.client("operations");
     client.put_json("/v2/queues/q", &json!({ "_flavor": "A" })).await.expect(201);
