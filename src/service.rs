@@ -131,7 +131,7 @@ impl Service {
     fn pools_changed(&self) {
         let service = self.clone();
         self.inner.tasks.spawn(async move {
-            if let Err(error) = service.inner.pools.refresh().await {
+            if let Err(error) = service.inner.pools.follow().await {
                 tracing::warn!(error.cause = ?error, "the pools could not be read again");
             }
         });

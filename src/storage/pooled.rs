@@ -117,6 +117,15 @@ impl Pools {
 
     /// Reads the pools again. Stores of pools that are gone or lie elsewhere are closed when their calls have ended.
     pub async fn refresh(&self) -> Result<()> {
+        self.read(true).await
+    }
+
+    /// The same because another node changed them: what callers of [`Pools::reach`] look at stays open.
+    pub async fn follow(&self) -> Result<()> {
+        self.read(false).await
+    }
+
+    async fn read(&self, settle: bool) -> Result<()> {
         let _turn = self.reading.lock().await;
         let mut pools = Vec::new();
         loop {
@@ -127,14 +136,15 @@ impl Pools {
                 break;
             }
         }
-        self.take_in(pools);
+        self.take_in(pools, settle);
         Ok(())
     }
 
-    fn take_in(&self, pools: Vec<Pool>) {
+    fn take_in(&self, pools: Vec<Pool>, settle: bool) {
         let old = self.rows();
         let mut slots: Vec<_> = old.pools.values().map(|(_, slot)| slot.clone()).collect();
-        slots.append(&mut self.tried());
+        let tried = if settle { std::mem::take(&mut *self.tried()) } else { self.tried().clone() };
+        slots.extend(tried.iter().cloned());
         let mut new = Rows { read: true, pools: BTreeMap::new() };
         for pool in pools {
             let source = Source::of(&pool);
@@ -147,7 +157,8 @@ impl Pools {
             new.pools.insert(pool.name.clone(), (pool, slot));
         }
         let used = |slot: &Arc<Slot>| new.pools.values().any(|(_, used)| Arc::ptr_eq(used, slot));
-        slots.retain(|slot| !used(slot));
+        let looked_at = |slot: &Arc<Slot>| !settle && tried.iter().any(|tried| Arc::ptr_eq(tried, slot));
+        slots.retain(|slot| !used(slot) && !looked_at(slot));
         *self.rows.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
         for slot in slots {
             if slot.source().is_embedded() {
