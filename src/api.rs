@@ -21,6 +21,7 @@ use axum::Router;
 
 pub use self::cors::Cors;
 pub use self::healthcheck::Readiness;
+use crate::auth::Gate;
 use crate::service::Service;
 
 /// What the HTTP face is made with.
@@ -32,6 +33,8 @@ pub struct Api {
     pub admin_mode: bool,
     /// `[DEFAULT] pooling`: with `admin_mode`, mounts pools and flavors.
     pub pooling: bool,
+    /// What decides who calls.
+    pub gate: Gate,
     /// `[cors]`.
     pub cors: Arc<Cors>,
     /// Whether load balancers may send requests here.
@@ -44,10 +47,9 @@ pub struct Api {
 
 /// The router of the whole HTTP face.
 pub fn router(api: &Api) -> Router {
-    let routes = Router::new()
-        .merge(versions::router_at("/"))
-        .merge(dispatch::router(v2::ROUTES, api))
-        .fallback(dispatch::no_route);
+    let guarded = Router::new().merge(dispatch::router(v2::ROUTES, api)).fallback(dispatch::no_route);
+    // Which versions there are, anybody may know.
+    let routes = middleware::behind_gate(guarded, api).merge(versions::router_at("/"));
     let mounted = match api.mount_prefix.trim_end_matches('/') {
         "" => routes,
         // Nesting leaves out the root with its slash.

@@ -11,9 +11,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::{self, Api, Cors, Readiness};
+use crate::auth::Gate;
 use crate::clock::Clock;
 use crate::config::{ApiTransport, AuthStrategy, ClientIdUuidSafe, Config, ConfigError};
 use crate::model::limits::{Defaults, Limits};
+use crate::policy::Policy;
 use crate::server::{self, ConnectionCounts, Drained, ListenerSettings, Tls};
 use crate::service::vault::Vault;
 use crate::service::{Feed, Pooling, Service, Settings, Sweeper};
@@ -49,6 +51,7 @@ impl App {
             service: service.clone(),
             admin_mode: config.default.admin_mode,
             pooling: config.default.pooling,
+            gate: Gate::open(),
             cors: Arc::new(cors(config)),
             readiness: Arc::new(Readiness::new(disable_file)),
             compress: config.listener.gzip,
@@ -179,6 +182,7 @@ fn settings(config: &Config) -> Settings {
         free_client_ids: transport.client_id_uuid_safe == ClientIdUuidSafe::Off,
         checksums: config.default.enable_checksum,
         delete_needs_claims: transport.message_delete_with_claim_id,
+        policy: Policy::default(),
         pooling: config.default.pooling.then_some(Pooling {
             virtual_pool: config.pooling_catalog.enable_virtual_pool,
             protect_used: config.pooling_catalog.protect_used_pools,

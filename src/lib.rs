@@ -13,11 +13,13 @@
 
 pub mod api;
 pub mod app;
+pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod error;
 pub mod model;
+pub mod policy;
 pub mod server;
 pub mod service;
 pub mod storage;

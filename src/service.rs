@@ -42,6 +42,7 @@ use self::vault::Vault;
 use crate::clock::Clock;
 use crate::model::PoolName;
 use crate::model::limits::Limits;
+use crate::policy::Policy;
 use crate::storage::pooled::{self, Opener, Pools};
 use crate::storage::{DataStore, Stores};
 
@@ -56,6 +57,8 @@ pub struct Settings {
     pub checksums: bool,
     /// `[transport] message_delete_with_claim_id`: bulk deletion wants claims.
     pub delete_needs_claims: bool,
+    /// What callers may do.
+    pub policy: Policy,
     /// `[DEFAULT] pooling`: set where queues are spread over pools.
     pub pooling: Option<Pooling>,
 }

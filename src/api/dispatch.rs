@@ -15,9 +15,11 @@ use http::{HeaderMap, Method, Response, StatusCode};
 
 use super::query::Query;
 use super::{Api, body, extract, respond};
+use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::model::QueueName;
 use crate::model::json::{self, BodyError};
+use crate::policy::Rule;
 use crate::service::{Context, Service};
 
 /// One method of one path.
@@ -27,7 +29,7 @@ pub struct Route {
     /// The path, with its parameters in braces: `{queue}`, and `{id}` for whatever lies in the queue.
     pub path: &'static str,
     /// The policy rule of the operation; home documents have none.
-    pub rule: Option<&'static str>,
+    pub rule: Option<Rule>,
     /// Where it is mounted.
     pub mounted: Mounted,
     pub(crate) handler: Handler,
@@ -96,6 +98,11 @@ impl Call {
         }
     }
 
+    /// Asks the policy for the route's rule.
+    fn authorise(&mut self, rule: Option<Rule>) -> Result<()> {
+        rule.map_or(Ok(()), |rule| self.service.authorise(&mut self.context, rule, self.queue.as_ref()))
+    }
+
     /// The request's headers.
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
@@ -119,18 +126,18 @@ struct Resource {
     pooling: bool,
     admin_mode: bool,
     /// By name, which is also the order of an `Allow` header.
-    methods: Vec<(Method, Handler)>,
+    methods: Vec<&'static Route>,
 }
 
 /// The router of a version's table.
 pub(crate) fn router(routes: &'static [Route], api: &Api) -> Router {
-    let mut paths: BTreeMap<&'static str, Vec<(Method, Handler)>> = BTreeMap::new();
+    let mut paths: BTreeMap<&'static str, Vec<&'static Route>> = BTreeMap::new();
     let mounted = |route: &&Route| is_mounted(route.mounted, api.admin_mode, api.pooling);
     for route in routes.iter().filter(mounted) {
-        paths.entry(route.path).or_default().push((route.method.clone(), route.handler));
+        paths.entry(route.path).or_default().push(route);
     }
     paths.into_iter().fold(Router::new(), |router, (path, mut methods)| {
-        methods.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
+        methods.sort_by_key(|route| route.method.as_str());
         let (service, admin_mode, pooling) = (api.service.clone(), api.admin_mode, api.pooling);
         let resource = Arc::new(Resource { service, pooling, admin_mode, methods });
         let endpoint = any(move |parameters, request| answer(resource.clone(), parameters, request));
@@ -165,20 +172,23 @@ async fn answer(
     request: Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let call = match call(&resource, parameters.ok(), &parts, body) {
+    let mut call = match call(&resource, parameters.ok(), &parts, body) {
         Ok(call) => call,
         // Any OPTIONS is answered, whatever the checks say (rest.md 1.9).
         Err(_) if parts.method == Method::OPTIONS => return respond::empty(StatusCode::OK),
         Err(error) => return respond::error(&error, &parts.headers),
     };
-    let names = || resource.methods.iter().map(|(method, _)| method.clone()).collect::<Vec<_>>();
+    let names = || resource.methods.iter().map(|route| route.method.clone()).collect::<Vec<_>>();
     if parts.method == Method::OPTIONS {
         let mut response = respond::empty(StatusCode::OK);
         response.headers_mut().insert(ALLOW, respond::allow(&names(), false));
         return response;
     }
-    let answer = match resource.methods.iter().find(|(method, _)| *method == parts.method) {
-        Some((_, handler)) => handler(call).await,
+    let answer = match resource.methods.iter().find(|route| route.method == parts.method) {
+        Some(route) => match call.authorise(route.rule) {
+            Ok(()) => (route.handler)(call).await,
+            Err(error) => Err(error),
+        },
         None => Err(Error::MethodNotAllowed(names().into_iter().filter(|m| m != Method::HEAD).collect())),
     };
     answer.unwrap_or_else(|error| respond::error(&error, &parts.headers))
@@ -194,7 +204,9 @@ fn call(
     let headers = &parts.headers;
     extract::not_a_form(headers)?;
     extract::takes_json(headers)?;
-    let context = extract::context(headers, &resource.service)?;
+    // Whoever did not pass the gate is not served.
+    let caller = parts.extensions.get::<Caller>().ok_or(Error::Internal)?;
+    let context = extract::context(headers, caller, &resource.service)?;
     // A path whose escapes are not UTF-8 names no queue.
     let parameters = parameters.ok_or(Error::QueueIdentification)?;
     let parameter = |name| parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value);

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::cors::Asked;
 use super::{Api, Cors, respond};
+use crate::auth::Gate;
 use crate::error::Error;
 use crate::telemetry;
 
@@ -39,6 +40,20 @@ pub(crate) fn around(routes: Router, api: &Api) -> Router {
         return routes.layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESS_FROM)));
     }
     routes
+}
+
+/// Puts the gate before these routes.
+pub(crate) fn behind_gate(routes: Router, api: &Api) -> Router {
+    routes.layer(from_fn_with_state(api.gate.clone(), admit))
+}
+
+async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response<Body> {
+    let (mut parts, body) = request.into_parts();
+    match gate.admit(&parts).await {
+        Ok(caller) => parts.extensions.insert(caller),
+        Err(error) => return respond::error(&error, &parts.headers),
+    };
+    next.run(Request::from_parts(parts, body)).await
 }
 
 async fn observe(request: Request, next: Next) -> Response<Body> {

@@ -6,6 +6,7 @@ use super::{Context, MessageView, Service};
 use crate::error::{Error, Result};
 use crate::model::limits::{MIN_CLAIM_GRACE, MIN_CLAIM_TTL};
 use crate::model::{ClaimId, Message, QueueName};
+use crate::policy::Rule;
 use crate::storage::{self, ClaimRequest};
 use crate::telemetry::{self, Metric};
 
@@ -31,6 +32,7 @@ impl Service {
         grace: Option<i64>,
         limit: Option<i64>,
     ) -> Result<Option<(ClaimId, Vec<MessageView>)>> {
+        context.granted(Rule::ClaimsCreate)?;
         let limits = self.limits();
         let ttl = self.claim_ttl(ttl)?;
         let most = limits.max_messages_per_claim_or_pop;
@@ -96,6 +98,7 @@ impl Service {
 
     /// A claim and its messages, by its id as the client sent it.
     pub async fn claimed(&self, context: &Context, name: &QueueName, id: &str) -> Result<ClaimAnswer> {
+        context.granted(Rule::ClaimsGet)?;
         let missing = || Error::ClaimMissing(id.to_owned(), name.clone(), context.project.clone());
         let claim = ClaimId::parse(id).ok_or_else(missing)?;
         let found = self
@@ -117,6 +120,7 @@ impl Service {
         ttl: Option<i64>,
         grace: Option<i64>,
     ) -> Result<()> {
+        context.granted(Rule::ClaimsUpdate)?;
         let ttl = self.claim_ttl(ttl)?;
         // Its range is not checked here, as in the reference (rest.md 6.4); what is negative adds nothing.
         let grace =
@@ -133,6 +137,7 @@ impl Service {
 
     /// Ends a claim; one that does not exist is no error.
     pub async fn release(&self, context: &Context, name: &QueueName, id: &str) -> Result<()> {
+        context.granted(Rule::ClaimsDelete)?;
         let Some(claim) = ClaimId::parse(id) else { return Ok(()) };
         self.on_queue(&context.project, name, "Claim could not be deleted.", |known| async move {
             self.data(&known).await?.release(known.queue(), claim, self.inner.clock.now()).await

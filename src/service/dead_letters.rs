@@ -103,7 +103,7 @@ impl Service {
         parcels: &[Parcel],
     ) -> Result<()> {
         const FAILED: &str = "Dead letters could not be moved.";
-        let context = Context { project: project.clone(), client: ClientId::new(""), roles: Vec::new() };
+        let context = Context::internal(project.clone(), ClientId::new(""));
         for attempt in 0..ATTEMPTS {
             let known = match self.known(project, target).await? {
                 Some(known) if self.lies_nowhere(&known.record) => self.place(&known, FAILED).await?,

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::pools::{self, ADMIN};
+use super::pools;
 use super::queues::page_size;
 use super::{Context, Service};
 use crate::error::{Error, POOL_MISMATCH, Result};
 use crate::model::{Capability, Flavor, PoolName};
+use crate::policy::Rule;
 use crate::storage::{self, FlavorStored};
 
 const FAILED: &str = "Flavors could not be read or changed.";
@@ -30,6 +31,7 @@ impl Service {
         marker: Option<&str>,
         limit: Option<i64>,
     ) -> Result<Vec<FlavorView>> {
+        context.granted(Rule::FlavorsGetAll)?;
         let failed = || Error::unavailable(FAILED);
         let most = self.limits().max_flavors_per_page;
         let limit = page_size(limit, most).ok_or_else(|| pools::page_error(most))?;
@@ -43,6 +45,11 @@ impl Service {
 
     /// One flavor of the project.
     pub async fn flavor(&self, context: &Context, name: &str) -> Result<FlavorView> {
+        context.granted(Rule::FlavorsGet)?;
+        self.flavor_view(context, name).await
+    }
+
+    async fn flavor_view(&self, context: &Context, name: &str) -> Result<FlavorView> {
         let flavor = self.stored_flavor(context, name).await?;
         let flavor = flavor.ok_or_else(|| Error::FlavorMissing(name.to_owned()))?;
         self.view(flavor).await.map_err(Error::unavailable(FAILED))
@@ -51,7 +58,7 @@ impl Service {
     /// Makes a flavor by the body of a request, over one of the same name if there is one: the listed pools serve it,
     /// and those that did already.
     pub async fn put_flavor(&self, context: &Context, name: &str, body: &Value) -> Result<()> {
-        context.require_role(ADMIN)?;
+        context.granted(Rule::FlavorsCreate)?;
         Self::check_name(name)?;
         let mut pools = new_pool_list(body)?;
         let serving =
@@ -73,9 +80,9 @@ impl Service {
 
     /// Changes the pools of a flavor by the body of a request: the flavor then, its pools as they were listed.
     pub async fn patch_flavor(&self, context: &Context, name: &str, body: &Value) -> Result<FlavorView> {
-        context.require_role(ADMIN)?;
+        context.granted(Rule::FlavorsUpdate)?;
         let pools = changed_pool_list(body)?;
-        let before = self.flavor(context, name).await?;
+        let before = self.flavor_view(context, name).await?;
         let refused = |problem| {
             let words = format!("Flavor {name} cant be updated, error:{problem}");
             Error::FlavorRefused("updatefail", words.into())
@@ -85,8 +92,8 @@ impl Service {
 
     /// Deletes a flavor; one that is missing is no error. Its pools serve none then.
     pub async fn delete_flavor(&self, context: &Context, name: &str) -> Result<()> {
-        context.require_role(ADMIN)?;
-        let before = match self.flavor(context, name).await {
+        context.granted(Rule::FlavorsDelete)?;
+        let before = match self.flavor_view(context, name).await {
             Err(Error::FlavorMissing(_)) => return Ok(()),
             before => before?,
         };

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::{
     ClaimId, ClientId, Epoch, MessageId, Metadata, NewMessage, PoolName, ProjectId, QueueName, QueueRef,
 };
+use crate::policy::Rule;
 use crate::storage::{self, ClaimRequest, DataStore, ListQuery};
 
 /// Messages of the probe, as in the reference (storage-and-operations.md 1).
@@ -63,7 +64,7 @@ impl Service {
     /// Tries every operation on a queue of its own, in a project of its own, and takes the numbers of the store; with
     /// pools, in each of them.
     pub async fn health(&self, context: &Context) -> Result<HealthReport> {
-        context.require_role("admin")?;
+        context.granted(Rule::HealthGet)?;
         if self.inner.settings.pooling.is_some() {
             return Ok(self.pooled_health().await);
         }

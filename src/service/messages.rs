@@ -14,6 +14,7 @@ use crate::model::limits::MIN_MESSAGE_TTL;
 use crate::model::{
     ClaimId, Cursor, Marker, Message, MessageId, Metadata, NewMessage, Position, QueueName, checksum,
 };
+use crate::policy::Rule;
 use crate::storage::{self, Deletion, ListQuery};
 use crate::telemetry::{self, Metric};
 
@@ -85,6 +86,7 @@ pub enum Removal {
 impl Service {
     /// What a queue demands of the body of a post.
     pub async fn post_terms(&self, context: &Context, name: &QueueName) -> Result<PostTerms> {
+        context.granted(Rule::MessagesCreate)?;
         let most = self.limits().max_messages_post_size;
         let known = self.known(&context.project, name).await?;
         let attributes = known.map(|known| known.attributes.clone()).unwrap_or_default();
@@ -99,6 +101,7 @@ impl Service {
         name: &QueueName,
         submissions: &[Posted],
     ) -> Result<Vec<MessageId>> {
+        context.granted(Rule::MessagesCreate)?;
         let failed = || Error::unavailable("Messages could not be enqueued.");
         for attempt in 0..ATTEMPTS {
             let known = self.known_or_created(context, name, submissions).await?;
@@ -195,6 +198,7 @@ impl Service {
 
     /// A page of a queue's messages; that of a missing queue is empty.
     pub async fn list(&self, context: &Context, name: &QueueName, request: &ListRequest) -> Result<Listing> {
+        context.granted(Rule::MessagesGetAll)?;
         let most = self.limits().max_messages_per_page;
         let limit = page_size(request.limit, most).ok_or_else(|| limit_error(most))?;
         let page = self
@@ -255,6 +259,7 @@ impl Service {
 
     /// One message, by its id as the client sent it.
     pub async fn message(&self, context: &Context, name: &QueueName, id: &str) -> Result<MessageView> {
+        context.granted(Rule::MessagesGet)?;
         let parsed: Vec<_> = MessageId::parse(id).into_iter().collect();
         let found = self.fetch(context, name, &parsed, "Message could not be retrieved.").await?;
         let project = || context.project.clone();
@@ -270,6 +275,7 @@ impl Service {
         name: &QueueName,
         ids: Vec<String>,
     ) -> Result<Vec<MessageView>> {
+        context.granted(Rule::MessagesGetAll)?;
         let most = self.limits().max_messages_per_page;
         if !fits(ids.len(), most) {
             return Err(limit_error(most));
@@ -305,6 +311,7 @@ impl Service {
         id: &str,
         claim: Option<&str>,
     ) -> Result<()> {
+        context.granted(Rule::MessagesDelete)?;
         let Some(id) = MessageId::parse(id) else { return Ok(()) };
         let claim_id = claim.and_then(ClaimId::parse);
         if claim.is_some() && claim_id.is_none() {
@@ -369,6 +376,7 @@ impl Service {
         ids: &[String],
         claim_ids: Option<&[String]>,
     ) -> Result<()> {
+        context.granted(Rule::MessagesDeleteAll)?;
         let ids: Vec<_> = ids.iter().filter_map(|id| MessageId::parse(id)).collect();
         let claims = claim_ids.filter(|_| self.inner.settings.delete_needs_claims);
         let claims: Option<Vec<_>> =
@@ -393,6 +401,7 @@ impl Service {
     /// Removes and returns the oldest messages that nobody holds. At most once: what is lost on the way to the
     /// client is lost.
     pub async fn pop(&self, context: &Context, name: &QueueName, limit: usize) -> Result<Vec<MessageView>> {
+        context.granted(Rule::MessagesDeleteAll)?;
         let popped = self
             .on_queue(&context.project, name, "Messages could not be popped.", |known| async move {
                 self.pop_page(&known, limit).await

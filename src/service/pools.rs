@@ -11,13 +11,11 @@ use super::queues::page_size;
 use super::{Context, Service};
 use crate::error::{Error, Result};
 use crate::model::{Capability, Metadata, Pool, PoolName};
+use crate::policy::Rule;
 use crate::storage::{self, DataStore, PoolChange, PoolDeletion, PoolStored};
 use crate::telemetry::{self, Audited};
 
 use self::terms::Terms;
-
-/// The role of administrators, whom pools are for.
-pub(super) const ADMIN: &str = "admin";
 
 /// The most characters of a pool's or a flavor's name: those of its column in the management store.
 pub(super) const MAX_NAME: usize = 64;
@@ -32,11 +30,6 @@ impl Service {
         if legal { Ok(()) } else { Err(Error::invalid(words)) }
     }
 
-    /// Refuses callers who may change neither pools nor flavors: asked before the body of a request is looked at.
-    pub fn may_change_pools(&self, context: &Context) -> Result<()> {
-        context.require_role(ADMIN)
-    }
-
     /// A page of pools, by name.
     pub async fn list_pools(
         &self,
@@ -44,26 +37,35 @@ impl Service {
         marker: Option<&str>,
         limit: Option<i64>,
     ) -> Result<Vec<Pool>> {
-        context.require_role(ADMIN)?;
+        context.granted(Rule::PoolsGetAll)?;
         let most = self.limits().max_pools_per_page;
         let limit = page_size(limit, most).ok_or_else(|| page_error(most))?;
         let marker = marker.map(PoolName::new);
         let pools = self.inner.stores.management.pools(marker.as_ref(), limit).await;
         let pools = pools.map_err(Error::unavailable(FAILED))?;
-        Ok(pools.into_iter().map(|pool| shown(context, pool)).collect())
+        Ok(pools.into_iter().map(|pool| self.shown(context, pool)).collect())
+    }
+
+    /// The pool as the caller may see it: credentials are for those who may register pools (decision 15).
+    fn shown(&self, context: &Context, mut pool: Pool) -> Pool {
+        if !self.may(context, Rule::PoolsCreate, None) {
+            pool.uri = telemetry::mask_uri(&pool.uri);
+            pool.options = masked(&pool.options);
+        }
+        pool
     }
 
     /// One pool.
     pub async fn pool(&self, context: &Context, name: &str) -> Result<Pool> {
-        context.require_role(ADMIN)?;
+        context.granted(Rule::PoolsGet)?;
         let pool = self.stored_pool(&PoolName::new(name)).await?;
-        Ok(shown(context, pool.ok_or_else(|| Error::PoolMissing(name.to_owned()))?))
+        Ok(self.shown(context, pool.ok_or_else(|| Error::PoolMissing(name.to_owned()))?))
     }
 
     /// Registers a pool by the body of a request, over one of the same name if there is one. Its store must be
     /// reachable, and able to do exactly what the other stores of its flavor can.
     pub async fn put_pool(&self, context: &Context, name: &str, body: &Value) -> Result<()> {
-        context.require_role(ADMIN)?;
+        context.granted(Rule::PoolsCreate)?;
         Self::check_name(name)?;
         let terms = Terms::of_new(body)?;
         let pool = Pool {
@@ -86,7 +88,7 @@ impl Service {
 
     /// Changes some of a pool by the body of a request: the pool then.
     pub async fn patch_pool(&self, context: &Context, name: &str, body: &Value) -> Result<Pool> {
-        context.require_role(ADMIN)?;
+        context.granted(Rule::PoolsUpdate)?;
         let terms = Terms::of_change(body)?;
         let pool = PoolName::new(name);
         let before = self.stored_pool(&pool).await?;
@@ -102,13 +104,13 @@ impl Service {
             changed.map_err(Error::unavailable(FAILED))
         };
         let stored = self.then_refreshed(stored).await?;
-        settle(context, "pool.update", before.as_ref(), name, stored).map(|pool| shown(context, pool))
+        settle(context, "pool.update", before.as_ref(), name, stored).map(|pool| self.shown(context, pool))
     }
 
     /// Deletes a pool; one that is missing is no error. Refused where it is the only pool of its flavor, where a queue
     /// is on its way into it or out of it, and, if pools in use are protected, where queues are in it.
     pub async fn delete_pool(&self, context: &Context, name: &str) -> Result<()> {
-        context.require_role(ADMIN)?;
+        context.granted(Rule::PoolsDelete)?;
         let pool = PoolName::new(name);
         let protect = self.inner.settings.pooling.as_ref().is_some_and(|pooling| pooling.protect_used);
         let before = self.stored_pool(&pool).await?;
@@ -222,15 +224,6 @@ fn settle(
     }
 }
 
-/// The pool as the caller may see it: credentials are for those who may register pools (decision 15).
-fn shown(context: &Context, mut pool: Pool) -> Pool {
-    if context.require_role(ADMIN).is_err() {
-        pool.uri = telemetry::mask_uri(&pool.uri);
-        pool.options = masked(&pool.options);
-    }
-    pool
-}
-
 /// The options with the values of those that sound secret hidden.
 fn masked(options: &Metadata) -> Metadata {
     let masked = |(name, value): (&String, &Value)| {
@@ -257,13 +250,23 @@ pub(super) fn record(
 ) {
     let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
     let project = context.project.as_str();
-    telemetry::audit(&Audited { action, subject, project, roles: &context.roles, before, after });
+    telemetry::audit(&Audited { action, subject, project, roles: &context.identity.roles, before, after });
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio_util::task::TaskTracker;
+
     use super::*;
+    use crate::auth::Identity;
+    use crate::clock::Clock;
     use crate::model::{ClientId, ProjectId};
+    use crate::service::Settings;
+    use crate::service::vault::Vault;
+    use crate::storage::Stores;
+    use crate::storage::memory::{MemoryManagement, MemoryStore};
 
     fn secretive() -> Pool {
         let options = serde_json::from_str(r#"{"sentinel_password": "s3cret", "dbid": 1}"#).unwrap();
@@ -271,15 +274,18 @@ mod tests {
         Pool { name, uri, weight: 1, flavor: None, options }
     }
 
-    fn context(roles: &[&str]) -> Context {
-        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
-        Context { project: ProjectId::new("p"), client: ClientId::new("c"), roles }
-    }
-
     #[test]
     fn only_who_may_register_pools_sees_their_secrets() {
-        assert_eq!(shown(&context(&["Admin"]), secretive()), secretive());
-        let pool = shown(&context(&["reader"]), secretive());
+        let stores =
+            Stores { management: Arc::new(MemoryManagement::new()), data: Arc::new(MemoryStore::new()) };
+        let (clock, vault) = (Clock::system(), Vault::new(None, &[], "AES256"));
+        let service = Service::new(Settings::default(), stores, clock, vault, TaskTracker::new());
+        let context = |role: &str| {
+            let identity = Identity { roles: vec![role.to_owned()], ..Identity::default() };
+            Context::new(Arc::new(identity), ProjectId::new("p"), ClientId::new("c"))
+        };
+        assert_eq!(service.shown(&context("Admin"), secretive()), secretive());
+        let pool = service.shown(&context("reader"), secretive());
         assert_eq!(pool.uri, "redis://***@h");
         assert_eq!(serde_json::to_string(&pool.options).unwrap(), r#"{"sentinel_password":"***","dbid":1}"#);
     }

@@ -4,11 +4,13 @@ use super::{Context, Service};
 use crate::error::Result;
 use crate::model::QueueName;
 use crate::model::json::PurgeTerms;
+use crate::policy::Rule;
 
 impl Service {
     /// Empties a queue; a missing one is no error. In bounded steps, each complete by itself: a purge that is
     /// cut off has removed some.
     pub async fn purge(&self, context: &Context, name: &QueueName, what: PurgeTerms) -> Result<()> {
+        context.granted(Rule::QueuesPurge)?;
         let mut more = what.messages;
         while more {
             let step = self

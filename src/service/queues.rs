@@ -10,6 +10,7 @@ use crate::model::limits::DEFAULT_PAGE;
 use crate::model::metadata::{self, Metadata};
 use crate::model::patch::Operation;
 use crate::model::{Epoch, PoolName, ProjectId, QueueName, QueueRef};
+use crate::policy::Rule;
 use crate::storage::{self, Placing, QueueFilter, QueueRecord, Stats};
 
 /// How often a change of metadata is tried again when another one came between.
@@ -58,6 +59,7 @@ impl Service {
         name: &QueueName,
         metadata: &Metadata,
     ) -> Result<bool> {
+        context.granted(Rule::QueuesCreate)?;
         self.check_metadata(metadata).map_err(Error::invalid)?;
         Ok(self.create(context, name, metadata, "Queue could not be created.").await?.1)
     }
@@ -103,6 +105,7 @@ impl Service {
 
     /// The metadata of a queue with defaults merged; that of a missing queue is the defaults alone.
     pub async fn queue_metadata(&self, context: &Context, name: &QueueName) -> Result<Metadata> {
+        context.granted(Rule::QueuesGet)?;
         let known = self.known(&context.project, name).await?;
         let stored = known.as_ref().map(|known| &known.record.metadata);
         Ok(self.with_defaults(stored.unwrap_or(&Metadata::new())))
@@ -116,6 +119,7 @@ impl Service {
         name: &QueueName,
         operations: &[Operation],
     ) -> Result<Metadata> {
+        context.granted(Rule::QueuesUpdate)?;
         let failed = || Error::unavailable("Queue could not be updated.");
         let (project, management) = (&context.project, &self.inner.stores.management);
         for _ in 0..PATCH_ATTEMPTS {
@@ -140,6 +144,7 @@ impl Service {
 
     /// Deletes a queue with its messages and claims; a missing one is no error.
     pub async fn delete_queue(&self, context: &Context, name: &QueueName) -> Result<()> {
+        context.granted(Rule::QueuesDelete)?;
         let (service, project, name) = (self.clone(), context.project.clone(), name.clone());
         // Not to be cut off between the two stores when the client goes away.
         let deletion =
@@ -180,6 +185,7 @@ impl Service {
 
     /// The numbers of a queue; those of a missing one are zero.
     pub async fn stats(&self, context: &Context, name: &QueueName) -> Result<Stats> {
+        context.granted(Rule::QueuesStats)?;
         let stats = self
             .on_queue(&context.project, name, "Queue stats could not be read.", |known| async move {
                 self.data(&known).await?.stats(known.queue(), self.inner.clock.now()).await
@@ -190,6 +196,7 @@ impl Service {
 
     /// A page of the project's queues, by name.
     pub async fn list_queues(&self, context: &Context, request: QueueListRequest) -> Result<QueueListing> {
+        context.granted(Rule::QueuesGetAll)?;
         let failed = || Error::unavailable("Queues could not be listed.");
         let most = self.limits().max_queues_per_page;
         let limit = page_size(request.limit, most)

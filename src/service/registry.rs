@@ -218,7 +218,7 @@ mod tests {
         let clock = Clock::manual(START);
         let vault = Vault::new(None, &[], "AES256");
         let service = Service::new(Settings::default(), stores, clock.clone(), vault, TaskTracker::new());
-        let context = Context { project: ProjectId::new("p"), client: ClientId::new("c"), roles: Vec::new() };
+        let context = Context::internal(ProjectId::new("p"), ClientId::new("c"));
         let name = QueueName::parse("q").unwrap();
         service.create(&context, &name, &Metadata::new(), "no").await.unwrap();
         assert!(service.known(&context.project, &name).await.unwrap().is_some());

@@ -38,7 +38,6 @@ pub(crate) async fn list(call: Call) -> Result<Response<Body>> {
 
 /// `PUT /v2/pools/{pool}`
 pub(crate) async fn put(mut call: Call) -> Result<Response<Body>> {
-    call.service.may_change_pools(&call.context)?;
     let body = call.json().await?;
     call.service.put_pool(&call.context, call.id(), &body).await?;
     Ok(respond::at(respond::empty(StatusCode::CREATED), &path(call.id())))
@@ -53,7 +52,6 @@ pub(crate) async fn get(call: Call) -> Result<Response<Body>> {
 
 /// `PATCH /v2/pools/{pool}`
 pub(crate) async fn patch(mut call: Call) -> Result<Response<Body>> {
-    call.service.may_change_pools(&call.context)?;
     let body = call.json().await?;
     let pool = call.service.patch_pool(&call.context, call.id(), &body).await?;
     Ok(respond::json(StatusCode::OK, object(&pool, false).to_string()))

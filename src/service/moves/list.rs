@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::model::{Epoch, ProjectId, QueueName, QueueRef};
-use crate::service::pools::ADMIN;
+use crate::policy::Rule;
 use crate::service::queues::page_size;
 use crate::service::{Context, Service};
 use crate::storage::{self, MotionRecord};
@@ -33,7 +33,7 @@ impl Service {
         marker: Option<&str>,
         limit: Option<i64>,
     ) -> Result<MigrationPage> {
-        context.require_role(ADMIN)?;
+        context.granted(Rule::PoolsGetAll)?;
         let most = self.limits().max_pools_per_page;
         let words = || format!("Limit must be at least 1 and no greater than {most}.");
         let limit = page_size(limit, most).ok_or_else(|| Error::invalid(words()))?;

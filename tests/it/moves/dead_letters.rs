@@ -24,7 +24,7 @@ async fn a_deleted_dead_letter_does_not_come_back() {
     let stores = Stores { management: management.clone(), data: data.clone() };
     let (settings, vault, tasks) = (Settings::default(), Vault::new(None, &[], "AES256"), TaskTracker::new());
     let service = Service::new(settings, stores, Clock::manual(START), vault, tasks);
-    let context = Context { project: ProjectId::new("p"), client: ClientId::new("c"), roles: Vec::new() };
+    let context = Context::internal(ProjectId::new("p"), ClientId::new("c"));
     let [q, dead] = ["q", "dead"].map(|name| QueueName::parse(name).unwrap());
     service.create_queue(&context, &dead, &Metadata::new()).await.unwrap();
     let posted = |n: u8| Posted { ttl: Some(300), delay: None, body: bytes::Bytes::from(n.to_string()) };

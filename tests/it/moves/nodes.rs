@@ -63,7 +63,7 @@ impl Shared {
 
 fn context() -> Context {
     let client = ClientId::new("3381af92-2b9e-11e3-b191-71861300734c");
-    Context { project: ProjectId::new("p"), client, roles: vec!["admin".into()] }
+    Context::internal(ProjectId::new("p"), client)
 }
 
 fn name() -> QueueName {

@@ -1,0 +1,45 @@
+//! The gate that every request passes before its route's checks.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::request::Parts;
+
+use super::{Identity, believed};
+use crate::error::Result;
+
+/// Decides who calls. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Gate {}
+
+/// A caller who was let in. The gate puts it into the request; a request without one is not served.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// Authentication is off: what the headers say is believed, once the checks that come before have passed.
+    Believed,
+    /// Somebody whose identity is proved.
+    Proved(Arc<Identity>),
+}
+
+impl Gate {
+    /// The gate of a service without authentication.
+    pub fn open() -> Self {
+        Self {}
+    }
+
+    /// Lets a request in, or says why not.
+    #[expect(clippy::unused_async, reason = "a token is checked with others' help")]
+    pub async fn admit(&self, _request: &Parts) -> Result<Caller> {
+        Ok(Caller::Believed)
+    }
+}
+
+impl Caller {
+    /// Who that is.
+    pub(crate) fn identity(&self, headers: &HeaderMap) -> Result<Arc<Identity>> {
+        match self {
+            Self::Believed => Ok(Arc::new(believed::identity(headers)?)),
+            Self::Proved(identity) => Ok(identity.clone()),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What is known of a caller.
+
+use crate::model::ProjectId;
+
+/// A user or project as Keystone names it, with its domain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// The id of its domain.
+    pub domain_id: Option<String>,
+    /// The name of its domain.
+    pub domain_name: Option<String>,
+}
+
+/// Who calls: proved by a token or a signature, or believed where authentication is off.
+///
+/// The only source of the project that a request is for: a client's own identity headers count only where nothing is
+/// proved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The project that the caller acts in.
+    pub project: Option<ProjectId>,
+    /// The project's name and domain.
+    pub project_details: Option<Named>,
+    /// The user.
+    pub user: Option<Named>,
+    /// The domain of a token that is scoped to one.
+    pub domain_id: Option<String>,
+    /// Roles in that project, domain or system.
+    pub roles: Vec<String>,
+    /// `all` for a token of the whole system.
+    pub system_scope: Option<String>,
+    /// Whether the project is the one of administrators; true where Keystone has no such project.
+    pub is_admin_project: bool,
+}
+
+impl Identity {
+    /// Whether the caller has that role (letters of either case).
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles.iter().any(|held| held.eq_ignore_ascii_case(role))
+    }
+}
