@@ -3,6 +3,10 @@
 mod believed;
 mod gate;
 mod identity;
+pub(crate) mod presigned;
+mod signature;
 
 pub use self::gate::{Caller, Gate};
 pub use self::identity::{Identity, Named};
+pub use self::presigned::Presigned;
+pub use self::signature::{Grant, SigningKey};

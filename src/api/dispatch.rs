@@ -206,7 +206,7 @@ fn call(
     extract::takes_json(headers)?;
     // Whoever did not pass the gate is not served.
     let caller = parts.extensions.get::<Caller>().ok_or(Error::Internal)?;
-    let context = extract::context(headers, caller, &resource.service)?;
+    let context = extract::context(parts, caller, &resource.service)?;
     // A path whose escapes are not UTF-8 names no queue.
     let parameters = parameters.ok_or(Error::QueueIdentification)?;
     let parameter = |name| parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value);

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::request::Parts;
 
-use super::{Identity, believed};
+use super::{Identity, Presigned, believed};
 use crate::error::Result;
 
 /// Decides who calls. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Gate {}
+#[derive(Clone, Debug, Default)]
+pub struct Gate {
+    presigned: Presigned,
+}
 
 /// A caller who was let in. The gate puts it into the request; a request without one is not served.
 #[derive(Clone, Debug)]
@@ -24,12 +26,22 @@ pub enum Caller {
 impl Gate {
     /// The gate of a service without authentication.
     pub fn open() -> Self {
-        Self {}
+        Self::default()
     }
 
-    /// Lets a request in, or says why not.
+    /// The same, with pre-signed URLs.
+    #[must_use]
+    pub fn with_presigned(self, presigned: Presigned) -> Self {
+        Self { presigned }
+    }
+
+    /// Lets a request in, or says why not. A signature goes before anything else: what is sent beside it is not
+    /// looked at (rest.md 9.3).
     #[expect(clippy::unused_async, reason = "a token is checked with others' help")]
-    pub async fn admit(&self, _request: &Parts) -> Result<Caller> {
+    pub async fn admit(&self, request: &Parts) -> Result<Caller> {
+        if let Some(identity) = self.presigned.identity(request)? {
+            return Ok(Caller::Proved(Arc::new(identity)));
+        }
         Ok(Caller::Believed)
     }
 }
