@@ -3,6 +3,9 @@
 import contextlib
 import json
 import pathlib
+import ssl
+import subprocess
+import urllib.error
 import urllib.request
 
 import environment
@@ -11,7 +14,10 @@ import servers
 REQUIREMENTS = pathlib.Path(__file__).with_name("requirements-cloud.txt")
 PROCESS = pathlib.Path(__file__).with_name("keystone_process.py")
 PASSWORD = "secret"
+CERTIFICATES = pathlib.Path(__file__).with_name("certificates.py")
 REGION = "RegionOne"
+# How it is reached: in the clear, over TLS, over TLS with a certificate of the client.
+TRANSPORTS = ("http", "tls", "mutual-tls")
 PROJECTS = ("service", "alpha", "beta")
 # user: (project, roles there). `zaqar` is our service's own user, `nova` another service that calls ours.
 USERS = {
@@ -28,9 +34,10 @@ USERS = {
 class Keystone:
     """A running Keystone: its API as its administrator, and `facts`, what a test needs to know."""
 
-    def __init__(self, url, folder, provider):
+    def __init__(self, url, folder, provider, trust):
         self.url = url
         self._token = None
+        self._trust = trust
         self.facts = {
             "url": url,
             "auth_url": f"{url}/v3",
@@ -48,9 +55,19 @@ class Keystone:
         headers = {"Content-Type": "application/json"} | ({"X-Auth-Token": self._token} if self._token else {})
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}/v3{path}", data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=30, context=self._trust) as answer:
             text = answer.read()
             return answer.headers, json.loads(text) if text else None
+
+    def answers(self):
+        """Whether it is there."""
+        try:
+            self.call("GET", "/")
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+        return True
 
     def login(self, user, project):
         """A new token of the user, scoped to the project, both of the default domain."""
@@ -115,22 +132,41 @@ def _options(folder, provider):
     }
 
 
+def _tls(folder, venv, transport):
+    """What gunicorn, our own calls, and whoever reads the facts need for the transport."""
+    if transport == "http":
+        return {}, None, {}
+    subprocess.run([venv / "bin" / "python", CERTIFICATES, folder], check=True)
+    paths = {name: str(folder / name) for name in ("ca.pem", "server.pem", "server.key", "client.pem", "client.key")}
+    trust = ssl.create_default_context(cafile=paths["ca.pem"])
+    facts = {"cafile": paths["ca.pem"]}
+    settings = {"certfile": paths["server.pem"], "keyfile": paths["server.key"]}
+    if transport == "mutual-tls":
+        trust.load_cert_chain(paths["client.pem"], paths["client.key"])
+        facts |= {"certfile": paths["client.pem"], "keyfile": paths["client.key"]}
+        settings |= {"ca_certs": paths["ca.pem"], "cert_reqs": int(ssl.CERT_REQUIRED)}
+    return settings, trust, facts
+
+
 @contextlib.contextmanager
-def keystone(folder, provider="fernet", options=None):
+def keystone(folder, provider="fernet", options=None, transport="http"):
     """A Keystone that keeps everything in `folder`, for the time of the block.
 
     `provider` is that of its tokens: fernet or jws. `options` go on top of its configuration, {section: {option: value}}.
+    `transport` is one of TRANSPORTS; the facts name the certificates.
     """
     folder = pathlib.Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     venv = environment.environment(REQUIREMENTS)
     port = servers.free_port()
-    running = Keystone(f"http://127.0.0.1:{port}", folder, provider)
+    tls, trust, certificates = _tls(folder / "tls", venv, transport)
+    running = Keystone(f"http{'s' if tls else ''}://127.0.0.1:{port}", folder, provider, trust)
+    running.facts |= certificates
     servers.write_ini(folder / "keystone.conf", servers.merged(_options(folder, provider), options or {}))
-    wanted = {"bind": f"127.0.0.1:{port}", "auth_url": running.facts["auth_url"], "tls": {}}
+    wanted = {"bind": f"127.0.0.1:{port}", "auth_url": running.facts["auth_url"], "tls": tls}
     (folder / "wanted.json").write_text(json.dumps(wanted | {"password": PASSWORD, "region": REGION}))
     log = folder / "process.log"
     with servers.child([venv / "bin" / "python", "-B", PROCESS, folder], log, cwd=folder) as process:
-        servers.wait_for(lambda: servers.answers(running.url, "/v3", (200,)), process, log, seconds=60)
+        servers.wait_for(running.answers, process, log, seconds=60)
         running.populate()
         yield running
