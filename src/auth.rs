@@ -3,6 +3,10 @@
 mod believed;
 mod gate;
 mod identity;
+mod token;
+mod validator;
 
 pub use self::gate::{Caller, Gate};
 pub use self::identity::{Identity, Named};
+pub use self::token::{Access, AccessRule, Malformed, Token};
+pub use self::validator::{Unavailable, Validated, Validator};
