@@ -1,5 +1,7 @@
 //! What is known of a caller.
 
+use std::sync::Arc;
+
 use crate::model::ProjectId;
 
 /// A user or project as Keystone names it, with its domain.
@@ -29,12 +31,16 @@ pub struct Identity {
     pub user: Option<Named>,
     /// The domain of a token that is scoped to one.
     pub domain_id: Option<String>,
+    /// The name of that domain.
+    pub domain_name: Option<String>,
     /// Roles in that project, domain or system.
     pub roles: Vec<String>,
     /// `all` for a token of the whole system.
     pub system_scope: Option<String>,
     /// Whether the project is the one of administrators; true where Keystone has no such project.
     pub is_admin_project: bool,
+    /// The service that passed the request on, where it proved itself too (`X-Service-Token`).
+    pub service: Option<Arc<Identity>>,
 }
 
 impl Identity {
