@@ -153,7 +153,7 @@ section! {
     /// Pre-signed URLs.
     pub struct SignedUrl {
         /// Key that signs URLs and confirmations. Unset: none can be made.
-        secret_key: Option<SecretString> = "",
+        secret_key: Option<SecretString> = "" [effective],
     }
 
     /// Policy.
