@@ -3,14 +3,21 @@
 mod believed;
 mod gate;
 mod identity;
+mod keystone;
 pub(crate) mod presigned;
 mod signature;
 mod token;
+mod tokens;
 mod validator;
 
 pub use self::gate::{Caller, Gate};
 pub use self::identity::{Identity, Named};
+pub use self::keystone::{
+    Account, Domain, HttpError, HttpSettings, Keystone, KeystoneSettings, Method, Named as NamedAccount,
+    Scope,
+};
 pub use self::presigned::Presigned;
 pub use self::signature::{Grant, SigningKey};
 pub use self::token::{Access, AccessRule, Malformed, Token};
+pub use self::tokens::{Binding, TokenSettings, Tokens};
 pub use self::validator::{Unavailable, Validated, Validator};

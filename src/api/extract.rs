@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue};
 use super::accept;
 use crate::auth::{Caller, Identity, presigned};
 use crate::error::{Error, Result};
-use crate::model::ClientId;
+use crate::model::{ClientId, ProjectId};
 use crate::service::{Context, Service};
 use crate::telemetry;
 
@@ -29,12 +29,31 @@ pub(crate) fn takes_json(headers: &HeaderMap) -> Result<()> {
 
 /// The caller, with the header `Client-ID`, checked in this order. The project is the one that the gate proved, or
 /// believes; no other place reads it from a request.
-pub(crate) fn context(request: &Parts, caller: &Caller, service: &Service) -> Result<Context> {
+///
+/// What belongs to the whole system needs no project, where the caller's token is for the whole system.
+pub(crate) fn context(
+    request: &Parts,
+    caller: &Caller,
+    service: &Service,
+    belongs_to: Owner,
+) -> Result<Context> {
     let client = client(request, service)?;
     let identity = caller.identity(&request.headers)?;
     log(&identity);
-    let project = identity.project.clone().ok_or(Error::ProjectIdMissing)?;
+    let project = identity.project.clone().or_else(|| {
+        (belongs_to == Owner::System && identity.system_scope.is_some()).then(|| ProjectId::new(""))
+    });
+    let project = project.ok_or(Error::ProjectIdMissing)?;
     Ok(Context::new(identity, project, client))
+}
+
+/// Whose it is that a route reads or changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A project.
+    Project,
+    /// The whole system: its pools, and its health.
+    System,
 }
 
 /// Puts on every later record of the request who sends it.

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::request::Parts;
 
-use super::{Identity, Presigned, believed};
+use super::{Identity, Presigned, Tokens, believed};
 use crate::error::Result;
 
 /// Decides who calls. Cheap to clone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Gate {
     presigned: Presigned,
+    /// What checks tokens; `None` where authentication is off.
+    tokens: Option<Arc<Tokens>>,
 }
 
 /// A caller who was let in. The gate puts it into the request; a request without one is not served.
@@ -29,20 +31,28 @@ impl Gate {
         Self::default()
     }
 
+    /// The gate of a service whose callers prove themselves with tokens. Whatever a request says of its sender in
+    /// other headers counts for nothing.
+    pub fn guarded(tokens: Tokens) -> Self {
+        Self { tokens: Some(Arc::new(tokens)), ..Self::default() }
+    }
+
     /// The same, with pre-signed URLs.
     #[must_use]
     pub fn with_presigned(self, presigned: Presigned) -> Self {
-        Self { presigned }
+        Self { presigned, ..self }
     }
 
     /// Lets a request in, or says why not. A signature goes before anything else: what is sent beside it is not
-    /// looked at (rest.md 9.3).
-    #[expect(clippy::unused_async, reason = "a token is checked with others' help")]
-    pub async fn admit(&self, request: &Parts) -> Result<Caller> {
+    /// looked at (rest.md 9.3). `mounted_at` stands before the path that the request still has.
+    pub async fn admit(&self, request: &Parts, mounted_at: &str) -> Result<Caller> {
         if let Some(identity) = self.presigned.identity(request)? {
             return Ok(Caller::Proved(Arc::new(identity)));
         }
-        Ok(Caller::Believed)
+        match &self.tokens {
+            Some(tokens) => tokens.admit(request, mounted_at).await.map(Caller::Proved),
+            None => Ok(Caller::Believed),
+        }
     }
 }
 
