@@ -6,6 +6,7 @@ mod api;
 mod cloud;
 mod contract;
 mod faults;
+mod identity;
 mod model;
 mod moves;
 mod property;
