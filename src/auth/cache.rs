@@ -10,6 +10,8 @@ mod flight;
 mod pool;
 mod protect;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +26,7 @@ pub use self::protect::{Protection, Strategy};
 pub use self::shared::SharedCache;
 use self::flight::Flights;
 use self::pool::Parts;
-use super::{Identity, Named, Token, Unavailable, Validated, Validator};
+use super::{Identity, Jws, Named, Token, Unavailable, Validated, Validator};
 use crate::clock::{Clock, Timestamp};
 use crate::model::ProjectId;
 
@@ -36,6 +38,9 @@ const MAX_NO_TOKENS: u64 = 50_000;
 
 /// What remembered tokens may take, in bytes as [`weight`] counts them: more than 100,000.
 const MAX_WEIGHT: u64 = 128 << 20;
+
+/// The longest text that is taken for a token, in bytes; those of Keystone have some hundred.
+const MAX_TOKEN: usize = 16 << 10;
 
 /// What the tables take for an entry beside the token.
 const ENTRY: usize = 320;
@@ -54,6 +59,18 @@ pub struct TokenCache {
     flights: Arc<Flights>,
     origin: Arc<dyn Validator>,
     shared: Option<Arc<SharedCache>>,
+    jws: Option<Arc<Jws>>,
+}
+
+/// How a cache works.
+pub struct CacheSettings {
+    /// For how many seconds a token is remembered; 0 or less for not at all, and then the shared cache is not used
+    /// either. (To the Python service 0 means without end, which no operator can want.)
+    pub token_cache_time: i64,
+    /// The cache that other services share.
+    pub shared: Option<SharedCache>,
+    /// The check of signed tokens, made once for each that is not remembered.
+    pub jws: Option<Jws>,
 }
 
 /// A token by its digest, and whether it counts after its time too.
@@ -79,25 +96,21 @@ struct Remembered {
 }
 
 impl TokenCache {
-    /// A cache of what `origin` says. `token_cache_time` is in seconds; 0 or less for none, and then the shared cache
-    /// is not used either. (To the Python service 0 means without end, which no operator can want.)
-    pub fn new(
-        origin: Arc<dyn Validator>,
-        token_cache_time: i64,
-        shared: Option<SharedCache>,
-        clock: Clock,
-        tasks: TaskTracker,
-    ) -> Self {
-        let seconds = u64::try_from(token_cache_time).unwrap_or(0);
-        let shared = shared.filter(|_| seconds > 0).map(Arc::new);
+    /// A cache of what `origin` says.
+    pub fn new(origin: Arc<dyn Validator>, settings: CacheSettings, clock: Clock, tasks: TaskTracker) -> Self {
+        let seconds = u64::try_from(settings.token_cache_time).unwrap_or(0);
+        let shared = settings.shared.filter(|_| seconds > 0).map(Arc::new);
         let memory = Arc::new(Memory::new(seconds, clock));
-        Self { memory, flights: Arc::new(Flights::new(tasks)), origin, shared }
+        Self { memory, flights: Arc::new(Flights::new(tasks)), origin, shared, jws: settings.jws.map(Arc::new) }
     }
 }
 
 #[async_trait]
 impl Validator for TokenCache {
     async fn validate(&self, token: &str, allow_expired: bool) -> Result<Option<Validated>, Unavailable> {
+        if token.len() > MAX_TOKEN {
+            return Ok(None);
+        }
         let digest = protect::sha256(token);
         let key = (digest, allow_expired);
         if let Some(known) = self.memory.recall(digest, allow_expired) {
@@ -108,6 +121,7 @@ impl Validator for TokenCache {
                 memory: self.memory.clone(),
                 origin: self.origin.clone(),
                 shared: self.shared.clone(),
+                jws: self.jws.clone(),
                 key,
                 token: token.to_owned(),
             };
@@ -127,6 +141,7 @@ struct Flight {
     memory: Arc<Memory>,
     origin: Arc<dyn Validator>,
     shared: Option<Arc<SharedCache>>,
+    jws: Option<Arc<Jws>>,
     key: Key,
     token: String,
 }
@@ -135,12 +150,20 @@ impl Flight {
     /// The outcome, remembered; and what is left to do when it is known.
     async fn run(self) -> (Outcome, impl Future<Output = ()>) {
         let deadline = Instant::now() + DEADLINE;
-        let (outcome, document) = match self.find_shared().await {
-            Some(token) => (Ok(Some(token)), Bytes::new()),
-            None => self.ask(deadline).await,
+        let (outcome, document) = if self.is_forged() {
+            self.memory.keep_none(self.key);
+            (Ok(None), Bytes::new())
+        } else if let Some(token) = self.find_shared().await {
+            (Ok(Some(token)), Bytes::new())
+        } else {
+            self.ask(deadline).await
         };
         let token = outcome.as_ref().ok().and_then(Clone::clone);
         (outcome, async move { self.store_shared(token, &document).await })
+    }
+
+    fn is_forged(&self) -> bool {
+        self.jws.as_ref().is_some_and(|jws| jws.refuses(&self.token, self.key.1, self.memory.clock.now()))
     }
 
     async fn find_shared(&self) -> Option<Arc<Token>> {
