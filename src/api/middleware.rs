@@ -42,14 +42,22 @@ pub(crate) fn around(routes: Router, api: &Api) -> Router {
     routes
 }
 
-/// Puts the gate before these routes.
-pub(crate) fn behind_gate(routes: Router, api: &Api) -> Router {
-    routes.layer(from_fn_with_state(api.gate.clone(), admit))
+/// Puts the gate before these routes, which lie behind that prefix.
+pub(crate) fn behind_gate(routes: Router, api: &Api, prefix: &str) -> Router {
+    let door = Door { gate: api.gate.clone(), prefix: prefix.into() };
+    routes.layer(from_fn_with_state(door, admit))
 }
 
-async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response<Body> {
+/// The gate, and where it stands.
+#[derive(Clone)]
+struct Door {
+    gate: Gate,
+    prefix: Arc<str>,
+}
+
+async fn admit(State(door): State<Door>, request: Request, next: Next) -> Response<Body> {
     let (mut parts, body) = request.into_parts();
-    match gate.admit(&parts).await {
+    match door.gate.admit(&parts, &door.prefix).await {
         Ok(caller) => parts.extensions.insert(caller),
         Err(error) => return respond::error(&error, &parts.headers),
     };

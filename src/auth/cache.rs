@@ -39,9 +39,6 @@ const MAX_NO_TOKENS: u64 = 50_000;
 /// What remembered tokens may take, in bytes as [`weight`] counts them: more than 100,000.
 const MAX_WEIGHT: u64 = 128 << 20;
 
-/// The longest text that is taken for a token, in bytes; those of Keystone have some hundred.
-const MAX_TOKEN: usize = 16 << 10;
-
 /// What the tables take for an entry beside the token.
 const ENTRY: usize = 320;
 
@@ -108,9 +105,6 @@ impl TokenCache {
 #[async_trait]
 impl Validator for TokenCache {
     async fn validate(&self, token: &str, allow_expired: bool) -> Result<Option<Validated>, Unavailable> {
-        if token.len() > MAX_TOKEN {
-            return Ok(None);
-        }
         let digest = protect::sha256(token);
         let key = (digest, allow_expired);
         if let Some(known) = self.memory.recall(digest, allow_expired) {

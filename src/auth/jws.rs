@@ -180,7 +180,7 @@ mod tests {
         assert!(!refuses(&jws, &at(NOW + 1)));
         assert!(refuses(&jws, &at(NOW)) && refuses(&jws, &at(0)));
         assert!(!jws.refuses(&at(NOW), true, Timestamp::from_micros(NOW * 1_000_000)));
-        for claims in [json!({"sub": "alice"}), json!({"exp": "later"}), json!([NOW + 60])] {
+        for claims in [json!({"sub": "alice"}), json!({"exp": "later"}), json!("later")] {
             assert!(refuses(&jws, &old.token(&header("ES256"), &claims)), "{claims}");
         }
     }
@@ -268,6 +268,6 @@ mod tests {
         assert!(refuses(&jws, &Signer::new().token(&header("ES256"), &big)));
         assert!(refuses(&jws, &format!("{}.{}", message(&header("ES256"), &big), "A".repeat(1 << 20))));
         let deep = format!("{{\"alg\":{}1{}}}", "[".repeat(200_000), "]".repeat(200_000));
-        assert!(!refuses(&jws, &format!("{}.b.c", encoded(deep.as_bytes()))), "no JSON that anybody would read");
+        assert!(refuses(&jws, &format!("{}.b.c", encoded(deep.as_bytes()))));
     }
 }

