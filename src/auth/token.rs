@@ -159,6 +159,7 @@ impl Description {
             // Where the identity service has no such project, every token is as good (keystoneauth).
             is_admin_project: self.is_admin_project.unwrap_or(true),
             service: None,
+            signed: false,
         })
     }
 }
@@ -236,8 +237,8 @@ mod tests {
         let rule =
             AccessRule { service: "messaging".into(), method: "GET".into(), path: "/v2/queues".into() };
         assert_eq!(*access.rules, [rule]);
-        assert_eq!(*access.service_types, ["identity".into(), "messaging".into()]);
-        assert_eq!(*token.bind, ["kerberos".into()]);
+        assert_eq!(*access.service_types, ["identity", "messaging"].map(Box::<str>::from));
+        assert_eq!(*token.bind, ["kerberos"].map(Box::<str>::from));
     }
 
     #[test]
