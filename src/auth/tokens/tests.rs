@@ -44,7 +44,7 @@ impl Validator for Known {
         let token = Token {
             identity: Arc::new(identity),
             expires_at: Timestamp::from_micros(if is("old") { NOW } else { NOW + 1 }),
-            access: is("rules").then(|| Box::new(nothing)),
+            access: is("rules").then(|| Arc::new(nothing)),
             bind: is("bound").then(|| "kerberos".into()).into_iter().collect(),
         };
         Ok(Some(Validated { token: Arc::new(token), document: Bytes::new() }))
