@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use super::{Identity, Named};
 use crate::clock::Timestamp;
@@ -18,13 +18,13 @@ pub struct Token {
     /// From here on it is no longer valid.
     pub expires_at: Timestamp,
     /// What an application credential restricts it to; `None` for no restriction.
-    pub access: Option<Box<Access>>,
+    pub access: Option<Arc<Access>>,
     /// The kinds of proof that it is bound to, such as `kerberos`.
     pub bind: Box<[Box<str>]>,
 }
 
 /// The restriction of an application credential.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Access {
     /// What is allowed. Empty: nothing.
     pub rules: Box<[AccessRule]>,
@@ -33,7 +33,7 @@ pub struct Access {
 }
 
 /// One kind of request that an application credential allows.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
 pub struct AccessRule {
     /// The type of the service.
     pub service: Box<str>,
@@ -59,7 +59,7 @@ impl Token {
             token.application_credential.as_ref().and_then(|credential| credential.access_rules.clone());
         let access = access.map(|rules| {
             let types = token.catalog.iter().flatten().map(|service| service.kind.clone());
-            Box::new(Access { rules: rules.into(), service_types: types.collect() })
+            Arc::new(Access { rules: rules.into(), service_types: types.collect() })
         });
         let bind = token.bind.as_ref().map(|bind| bind.keys().cloned().collect());
         Ok(Self {
@@ -109,7 +109,7 @@ struct Description {
     is_admin_project: Option<bool>,
     catalog: Option<Vec<Service>>,
     application_credential: Option<Credential>,
-    bind: Option<BTreeMap<Box<str>, IgnoredAny>>,
+    bind: Option<BTreeMap<Box<str>, Box<RawValue>>>,
 }
 
 /// A user or project, with its domain.
@@ -166,6 +166,7 @@ impl Description {
             // Where the identity service has no such project, every token is as good (keystoneauth).
             is_admin_project: self.is_admin_project.unwrap_or(true),
             service: None,
+            signed: false,
         })
     }
 }
@@ -243,9 +244,8 @@ mod tests {
         let rule =
             AccessRule { service: "messaging".into(), method: "GET".into(), path: "/v2/queues".into() };
         assert_eq!(*access.rules, [rule]);
-        let types: Vec<&str> = access.service_types.iter().map(|kind| &**kind).collect();
-        assert_eq!(types, ["identity", "messaging"]);
-        assert!(matches!(&*token.bind, [kind] if **kind == *"kerberos"));
+        assert_eq!(*access.service_types, ["identity", "messaging"].map(Box::<str>::from));
+        assert_eq!(*token.bind, ["kerberos"].map(Box::<str>::from));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod attacks;
 mod cloud;
 mod contract;
 mod faults;
+mod identity;
 mod model;
 mod moves;
 mod property;
