@@ -10,6 +10,7 @@ mod connection;
 mod ring;
 mod server;
 mod text;
+mod tls;
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use rustls::ClientConfig;
 use secrecy::SecretString;
 
 pub use self::address::Address;
+pub use self::tls::{TlsError, client_config};
 use self::connection::Request;
 use self::server::Server;
 
