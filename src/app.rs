@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::{self, Api, Cors, Readiness};
+use crate::auth::{Presigned, SigningKey};
 use crate::clock::Clock;
 use crate::config::{ApiTransport, AuthStrategy, ClientIdUuidSafe, Config, ConfigError};
 use crate::model::limits::{Defaults, Limits};
@@ -47,13 +48,14 @@ impl App {
         let vault = vault(config);
         let stores = stores::open(config).await?;
         let (settings, opener) = (settings(config), pools::opener(config));
+        let presigned = Presigned::new(settings.signing_key.clone(), clock.clone());
         let service = Service::with_pools(settings, stores, opener, clock, vault, tasks);
         let disable_file = config.listener.healthcheck_disable_file.as_ref().map(PathBuf::from);
         let api = Api {
             service: service.clone(),
             admin_mode: config.default.admin_mode,
             pooling: config.default.pooling,
-            gate,
+            gate: gate.with_presigned(presigned),
             cors: Arc::new(cors(config)),
             readiness: Arc::new(Readiness::new(disable_file)),
             compress: config.listener.gzip,
@@ -181,6 +183,7 @@ fn settings(config: &Config) -> Settings {
         checksums: config.default.enable_checksum,
         delete_needs_claims: transport.message_delete_with_claim_id,
         policy: Policy::default(),
+        signing_key: SigningKey::new(config.signed_url.secret_key.as_ref()),
         pooling: config.default.pooling.then_some(Pooling {
             virtual_pool: config.pooling_catalog.enable_virtual_pool,
             protect_used: config.pooling_catalog.protect_used_pools,

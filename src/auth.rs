@@ -7,6 +7,8 @@ mod identity;
 mod jws;
 mod keystone;
 pub mod memcached;
+pub(crate) mod presigned;
+mod signature;
 mod token;
 mod tokens;
 mod validator;
@@ -19,6 +21,8 @@ pub use self::keystone::{
     Account, Domain, HttpError, HttpSettings, Keystone, KeystoneSettings, Method, Named as NamedAccount,
     Scope,
 };
+pub use self::presigned::Presigned;
+pub use self::signature::{Grant, SigningKey};
 pub use self::token::{Access, AccessRule, Malformed, Token};
 pub use self::tokens::{Binding, TokenSettings, Tokens};
 pub use self::validator::{Unavailable, Validated, Validator};

@@ -70,12 +70,8 @@ async fn observe(request: Request, next: Next) -> Response<Body> {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or(telemetry::UNMATCHED, MatchedPath::as_str);
-    let project = request.headers().get("x-project-id").and_then(|project| project.to_str().ok());
     let span = telemetry::request_span(&id, method.as_str());
     span.record(telemetry::HTTP_ROUTE, route);
-    if let Some(project) = project {
-        span.record(telemetry::PROJECT_ID, project);
-    }
     if let Some(global) = global_id(request.headers()) {
         span.record(telemetry::GLOBAL_ID, global);
     }

@@ -90,10 +90,9 @@ impl Memcached {
             match server.call(&self.settings, Request { name, value: None }).await {
                 Ok(Some(found)) => return found.bytes(),
                 Ok(None) if self.replicates() => {}
-                Ok(None) => return None,
                 // Another server is asked only if this one did not take the time for it.
                 Err(error) if is_quick(&error) => {}
-                Err(_) => return None,
+                Ok(None) | Err(_) => return None,
             }
         }
         None

@@ -63,7 +63,7 @@ section! {
         memcache_pool_unused_timeout: u64 = "60" [effective],
         /// Seconds to wait for a free connection; never more than one.
         memcache_pool_conn_get_timeout: u64 = "10" [effective],
-        /// Mind the memcache_pool options. Off: a server that failed is tried again after 30 s, and there is no limit to
+        /// Mind the five options above. Off: a server that failed is tried again after 30 s, and there is no limit to
         /// connections.
         memcache_use_advanced_pool: bool = "true" [effective],
         /// Log in at those servers (SASL). Every token then lies on all of them, as the Python services have it.
@@ -159,7 +159,7 @@ section! {
     /// Pre-signed URLs.
     pub struct SignedUrl {
         /// Key that signs URLs and confirmations. Unset: none can be made.
-        secret_key: Option<SecretString> = "",
+        secret_key: Option<SecretString> = "" [effective],
     }
 
     /// Policy.
