@@ -73,7 +73,9 @@ impl Config {
         let read = |path: std::path::PathBuf| Ok((path.display().to_string(), sources::read(&path)?));
         let files: Result<Vec<(String, String)>, ConfigError> =
             sources.files()?.into_iter().map(read).collect();
-        Self::from_texts(&files?, sources)
+        let mut config = Self::from_texts(&files?, sources)?;
+        config.search_path = sources.search_path();
+        Ok(config)
     }
 
     /// The configuration that one file with this text gives, and nothing else.
@@ -105,6 +107,16 @@ impl Config {
         let place = self.places.get(&(group, option)).cloned().unwrap_or(Place::Default);
         let (group, option, value) = (group.to_owned(), option.to_owned(), error::shown(value));
         ConfigError::Value(Box::new(BadValue { place, group, option, value, problem: problem.into() }))
+    }
+
+    /// Whether somebody gave that option a value, wherever.
+    pub fn is_given(&self, group: &str, option: &str) -> bool {
+        self.places.contains_key(&(group, option))
+    }
+
+    /// Whether the value of that option stands in a file.
+    pub fn is_in_file(&self, group: &str, option: &str) -> bool {
+        matches!(self.places.get(&(group, option)), Some(Place::File(..)))
     }
 
     /// Refuses a store that is not among those built in, with their names.

@@ -22,10 +22,10 @@ use moka::sync::Cache;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
-pub use self::protect::{Protection, Strategy};
-pub use self::shared::SharedCache;
 use self::flight::Flights;
 use self::pool::Parts;
+pub use self::protect::{Protection, Strategy};
+pub use self::shared::SharedCache;
 use super::{Identity, Jws, Named, Token, Unavailable, Validated, Validator};
 use crate::clock::{Clock, Timestamp};
 use crate::model::ProjectId;
@@ -94,11 +94,22 @@ struct Remembered {
 
 impl TokenCache {
     /// A cache of what `origin` says.
-    pub fn new(origin: Arc<dyn Validator>, settings: CacheSettings, clock: Clock, tasks: TaskTracker) -> Self {
+    pub fn new(
+        origin: Arc<dyn Validator>,
+        settings: CacheSettings,
+        clock: Clock,
+        tasks: TaskTracker,
+    ) -> Self {
         let seconds = u64::try_from(settings.token_cache_time).unwrap_or(0);
         let shared = settings.shared.filter(|_| seconds > 0).map(Arc::new);
         let memory = Arc::new(Memory::new(seconds, clock));
-        Self { memory, flights: Arc::new(Flights::new(tasks)), origin, shared, jws: settings.jws.map(Arc::new) }
+        Self {
+            memory,
+            flights: Arc::new(Flights::new(tasks)),
+            origin,
+            shared,
+            jws: settings.jws.map(Arc::new),
+        }
     }
 }
 
@@ -236,7 +247,8 @@ impl Memory {
 /// What a token takes, in bytes, as if it shared nothing with others.
 fn weight(token: &Token) -> usize {
     let access = token.access.as_ref().map_or(0, |access| {
-        let rules = access.rules.iter().map(|rule| rule.service.len() + rule.method.len() + rule.path.len() + 48);
+        let rules =
+            access.rules.iter().map(|rule| rule.service.len() + rule.method.len() + rule.path.len() + 48);
         rules.sum::<usize>() + access.service_types.iter().map(|kind| kind.len() + 16).sum::<usize>()
     });
     let bind: usize = token.bind.iter().map(|kind| kind.len() + 16).sum();

@@ -41,6 +41,8 @@ pub struct Identity {
     pub is_admin_project: bool,
     /// The service that passed the request on, where it proved itself too (`X-Service-Token`).
     pub service: Option<Arc<Identity>>,
+    /// Whether a pre-signed URL stands in the place of a token.
+    pub signed: bool,
 }
 
 impl Identity {

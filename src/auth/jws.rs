@@ -70,7 +70,8 @@ impl Jws {
 
     fn finding(&self, token: &str, allow_expired: bool, now: Timestamp) -> Finding {
         let Some((message, signature)) = token.rsplit_once('.') else { return Finding::Ask };
-        let Some((header, claims)) = message.split_once('.').filter(|(_, claims)| !claims.contains('.')) else {
+        let Some((header, claims)) = message.split_once('.').filter(|(_, claims)| !claims.contains('.'))
+        else {
             return Finding::Ask;
         };
         let Some(header) = decoded(header).filter(|header| is_object(header)) else { return Finding::Ask };
@@ -193,8 +194,12 @@ mod tests {
         for token in ["gAAAAABn_fernet-token=", "", ".", "..", "a.b", "a.b.c", "not base64.b.c"] {
             assert!(!refuses(&jws, token), "{token}");
         }
-        for token in [format!("{array}.b.c"), format!("{object}.b"), format!("{object}.b.c.d"), format!("{object}=.b.c")]
-        {
+        for token in [
+            format!("{array}.b.c"),
+            format!("{object}.b"),
+            format!("{object}.b.c.d"),
+            format!("{object}=.b.c"),
+        ] {
             assert!(!refuses(&jws, &token), "{token}");
         }
     }
@@ -254,7 +259,8 @@ mod tests {
             assert!(!refuses(&jws, &signer.token(&name, &claims())));
         }
         let point = stranger.0.public_key().as_ref();
-        let own = json!({"kty": "EC", "crv": "P-256", "x": encoded(&point[1..33]), "y": encoded(&point[33..])});
+        let own =
+            json!({"kty": "EC", "crv": "P-256", "x": encoded(&point[1..33]), "y": encoded(&point[33..])});
         assert!(refuses(&jws, &stranger.token(&json!({"alg": "ES256", "jwk": own}), &claims())));
     }
 

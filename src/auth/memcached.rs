@@ -119,7 +119,8 @@ impl Memcached {
         let places: Vec<usize> =
             if self.replicates() { (0..count).collect() } else { ring::places(name, count).collect() };
         let first = |at: usize, places: &[usize]| !places[..at].contains(&places[at]);
-        let once: Vec<usize> = (0..places.len()).filter(|at| first(*at, &places)).map(|at| places[at]).collect();
+        let once: Vec<usize> =
+            (0..places.len()).filter(|at| first(*at, &places)).map(|at| places[at]).collect();
         once.into_iter().map(|place| &self.servers[place]).filter(|server| server.is_alive())
     }
 

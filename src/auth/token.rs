@@ -166,6 +166,7 @@ impl Description {
             // Where the identity service has no such project, every token is as good (keystoneauth).
             is_admin_project: self.is_admin_project.unwrap_or(true),
             service: None,
+            signed: false,
         })
     }
 }
@@ -243,9 +244,8 @@ mod tests {
         let rule =
             AccessRule { service: "messaging".into(), method: "GET".into(), path: "/v2/queues".into() };
         assert_eq!(*access.rules, [rule]);
-        let types: Vec<&str> = access.service_types.iter().map(|kind| &**kind).collect();
-        assert_eq!(types, ["identity", "messaging"]);
-        assert!(matches!(&*token.bind, [kind] if **kind == *"kerberos"));
+        assert_eq!(*access.service_types, ["identity", "messaging"].map(Box::<str>::from));
+        assert_eq!(*token.bind, ["kerberos"].map(Box::<str>::from));
     }
 
     #[test]

@@ -99,6 +99,8 @@ macro_rules! sections {
             pub notes: Vec<String>,
             /// The files that were read, in order; later ones override.
             pub files: Vec<String>,
+            /// The directories in which files that options name relatively are looked for, in order.
+            pub search_path: Vec<std::path::PathBuf>,
             places: values::Places,
         }
 
@@ -114,6 +116,7 @@ macro_rules! sections {
                     $($field: <$section>::read($group, values)?,)+
                     notes: Vec::new(),
                     files: Vec::new(),
+                    search_path: Vec::new(),
                     places: values.places.clone(),
                 })
             }

@@ -67,13 +67,19 @@ mod tests {
         let identity = Identity { domain_id: Some(user.to_string()), ..Identity::default() };
         let access = Access { rules: Box::default(), service_types: Box::default() };
         let expires_at = Timestamp::from_micros(expires_at);
-        Arc::new(Token { identity: identity.into(), expires_at, access: Some(access.into()), bind: Box::default() })
+        Arc::new(Token {
+            identity: identity.into(),
+            expires_at,
+            access: Some(access.into()),
+            bind: Box::default(),
+        })
     }
 
     #[test]
     fn equal_parts_are_one() {
         let parts = Parts::default();
-        let (one, two, other) = (parts.share(&token(1, 1)), parts.share(&token(1, 2)), parts.share(&token(2, 1)));
+        let (one, two, other) =
+            (parts.share(&token(1, 1)), parts.share(&token(1, 2)), parts.share(&token(2, 1)));
         assert!(Arc::ptr_eq(&one.identity, &two.identity) && !Arc::ptr_eq(&one.identity, &other.identity));
         assert!(Arc::ptr_eq(one.access.as_ref().unwrap(), other.access.as_ref().unwrap()));
         assert_eq!((&*one, &*two), (&*token(1, 1), &*token(1, 2)));

@@ -117,7 +117,11 @@ pub(super) fn sha256(token: &str) -> [u8; digest::SHA256_OUTPUT_LEN] {
 
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
 }
 
 /// A random initialisation vector, and the ciphertext behind it.
@@ -149,8 +153,11 @@ mod tests {
 
     fn slots() -> [Slot; 3] {
         let secret = "secret key";
-        let protections =
-            [Protection::none(), Protection::new(Strategy::Mac, secret), Protection::new(Strategy::Encrypt, secret)];
+        let protections = [
+            Protection::none(),
+            Protection::new(Strategy::Mac, secret),
+            Protection::new(Strategy::Encrypt, secret),
+        ];
         protections.map(|protection| protection.slot(TOKEN))
     }
 
@@ -166,7 +173,8 @@ mod tests {
 
     #[test]
     fn entries_of_the_python_service_are_read() {
-        let signed = "ylc/DPY+tzJMiEKoUI4lX5dG6NzHOUvuG8N9lTCoPjP84dzwFmqX2MVggp7QLYlEeyJ0b2tlbiI6IHsiYSI6IDF9fQ==";
+        let signed =
+            "ylc/DPY+tzJMiEKoUI4lX5dG6NzHOUvuG8N9lTCoPjP84dzwFmqX2MVggp7QLYlEeyJ0b2tlbiI6IHsiYSI6IDF9fQ==";
         let sealed = "Xkm0B7V28m4P2gVQjVr4lO614ksy1k0QpC0yHDxBJP17rYpSVAYjVsf0EbUz4RmqzKps6DUPg/QQLs/wDeyew2lmCofr5\
                       EOjcWT6KqcPb2tyVWSt2FYO2D4rGoinVqUM";
         let [open, mac, encrypt] = slots();

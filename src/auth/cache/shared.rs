@@ -45,7 +45,9 @@ impl SharedCache {
             Some(_) => self.suspicious.store(false, Ordering::Relaxed),
             // Said once, not for every request: whoever can spoil entries could fill the log.
             None if !self.suspicious.swap(true, Ordering::Relaxed) => {
-                tracing::warn!("entries of the shared cache of tokens are not what they should be, and not used");
+                tracing::warn!(
+                    "entries of the shared cache of tokens are not what they should be, and not used"
+                );
             }
             None => {}
         }

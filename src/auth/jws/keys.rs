@@ -56,7 +56,8 @@ impl Repository {
     pub(super) fn open(directory: &Path, every: Duration) -> Result<Arc<Self>, RepositoryError> {
         let seen = files(directory)?;
         let keys = read(directory, &seen)?;
-        let repository = Self { directory: directory.into(), keys: ArcSwap::from_pointee(keys), seen: seen.into() };
+        let repository =
+            Self { directory: directory.into(), keys: ArcSwap::from_pointee(keys), seen: seen.into() };
         let repository = Arc::new(repository);
         let watched = Arc::downgrade(&repository);
         let thread = std::thread::Builder::new().name("jws-keys".to_owned());
@@ -84,7 +85,9 @@ impl Repository {
                 tracing::info!(keys = keys.len(), "the keys of signed tokens were read again");
                 self.keys.store(Arc::new(keys));
             }
-            Err(error) => tracing::error!("the keys of signed tokens cannot be read, the old ones stay: {error}"),
+            Err(error) => {
+                tracing::error!("the keys of signed tokens cannot be read, the old ones stay: {error}")
+            }
         }
         *seen = unseen;
     }
@@ -144,8 +147,8 @@ mod tests {
 
     use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
     use aws_lc_rs::signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-        KeyPair as _,
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
+        EcdsaSigningAlgorithm, KeyPair as _,
     };
     use base64::Engine as _;
     use base64::prelude::BASE64_STANDARD;
@@ -213,7 +216,11 @@ mod tests {
         assert_eq!(opened(), "no *.pem in it");
         for content in ["", "no key", &pem(&ECDSA_P384_SHA384_FIXED_SIGNING), &p256()[..80]] {
             std::fs::write(directory.path().join("bad.pem"), content).unwrap();
-            assert!(opened().ends_with("bad.pem: no public key of the curve P-256 in PEM form"), "{}", opened());
+            assert!(
+                opened().ends_with("bad.pem: no public key of the curve P-256 in PEM form"),
+                "{}",
+                opened()
+            );
         }
         let missing = directory.path().join("missing");
         let error = Repository::open(&missing, Duration::from_secs(1)).unwrap_err().to_string();

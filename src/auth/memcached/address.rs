@@ -62,7 +62,9 @@ mod tests {
         ] {
             assert_eq!(Address::parse(text).unwrap().to_string(), expected, "{text}");
         }
-        for text in ["", ":9", "unix:", "cache:port", "cache:70000", "::1", "[::1]9x", "http://cache:9", "a b"] {
+        for text in
+            ["", ":9", "unix:", "cache:port", "cache:70000", "::1", "[::1]9x", "http://cache:9", "a b"]
+        {
             assert_eq!(Address::parse(text), None, "{text}");
         }
     }

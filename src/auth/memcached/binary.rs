@@ -35,7 +35,9 @@ where
     let plain = format!("\0{}\0{}", credentials.user, credentials.password.expose_secret());
     match call(stream, LOGIN, b"PLAIN", &[], plain.as_bytes()).await?.status {
         OK => Ok(()),
-        status => Err(Error::new(ErrorKind::PermissionDenied, format!("the login was refused (status {status})"))),
+        status => {
+            Err(Error::new(ErrorKind::PermissionDenied, format!("the login was refused (status {status})")))
+        }
     }
 }
 
@@ -137,7 +139,10 @@ mod tests {
         drop(ours);
         let mut sent = Vec::new();
         theirs.read_to_end(&mut sent).await.unwrap();
-        assert_eq!((sent.len(), &sent[..8], &sent[HEAD..]), (28, &[0x80, 0, 0, 4, 0, 0, 0, 0][..], &b"name"[..]));
+        assert_eq!(
+            (sent.len(), &sent[..8], &sent[HEAD..]),
+            (28, &[0x80, 0, 0, 4, 0, 0, 0, 0][..], &b"name"[..])
+        );
         let (mut ours, _theirs) = answering(&packet(RESPONSE, GET, NOT_FOUND, &[], b"Not found")).await;
         assert!(get(&mut ours, "name").await.unwrap().is_none());
     }

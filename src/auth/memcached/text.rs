@@ -81,7 +81,10 @@ mod tests {
     use super::*;
 
     /// What becomes of a request when the server gives that answer.
-    async fn answered<T>(answer: &[u8], ask: impl AsyncFnOnce(&mut BufStream<tokio::io::DuplexStream>) -> T) -> T {
+    async fn answered<T>(
+        answer: &[u8],
+        ask: impl AsyncFnOnce(&mut BufStream<tokio::io::DuplexStream>) -> T,
+    ) -> T {
         let (ours, mut theirs) = tokio::io::duplex(1 << 20);
         theirs.write_all(answer).await.unwrap();
         theirs.shutdown().await.unwrap();

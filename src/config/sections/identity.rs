@@ -162,18 +162,21 @@ section! {
         secret_key: Option<SecretString> = "" [effective],
     }
 
-    /// Policy.
+    /// Policy: who may do what. The rules and their defaults are in policy.yaml.sample.
     pub struct OsloPolicy {
-        /// File of the rules; a relative name lies in the directory of the configuration.
-        policy_file: String = "policy.yaml",
-        /// Directories of further rules. May be given several times.
-        policy_dirs: Multi<String> = "policy.d",
-        /// Rule that counts where the named one does not exist.
-        policy_default_rule: String = "default",
-        /// Apply the new defaults of rules.
-        enforce_new_defaults: bool = "true",
-        /// Check the scope of tokens. Releases of 2025 and later always do.
-        enforce_scope: bool = "true",
+        /// File of the rules that differ from the defaults; a relative name lies in the directory of the
+        /// configuration. It is read again when it changes.
+        policy_file: String = "policy.yaml" [effective],
+        /// Directories of further rules, read after the file, in the order of the files' names. May be given several
+        /// times.
+        policy_dirs: Multi<String> = "policy.d" [effective],
+        /// Rule that counts where a check refers to one that does not exist.
+        policy_default_rule: String = "default" [effective],
+        /// Apply the new defaults of rules, with the roles reader, member, manager, admin and service. They apply
+        /// only where true is set in a configuration file; otherwise the defaults are those of the Python service.
+        enforce_new_defaults: bool = "true" [effective],
+        /// Check the scope of tokens (system or project) too, where the new defaults apply.
+        enforce_scope: bool = "true" [effective],
         /// Form in which remote checks are asked.
         remote_content_type: String =
             "application/x-www-form-urlencoded" [one_of(&["application/x-www-form-urlencoded", "application/json"])],
