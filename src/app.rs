@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::{self, Api, Cors, Readiness};
-use crate::auth::Gate;
+use crate::auth::{Presigned, SigningKey};
 use crate::clock::Clock;
 use crate::config::{ApiTransport, AuthStrategy, ClientIdUuidSafe, Config, ConfigError};
 use crate::model::limits::{Defaults, Limits};
@@ -21,10 +21,13 @@ use crate::service::vault::Vault;
 use crate::service::{Feed, Pooling, Service, Settings, Sweeper};
 use crate::telemetry::{self, Metric};
 
+mod identity;
+mod policy;
 mod pools;
 mod state;
 mod stores;
 
+pub use self::policy::policy_source;
 pub use self::pools::shared_pools;
 pub use self::state::state_directory;
 pub use self::stores::{DATA_DRIVERS, MANAGEMENT_DRIVERS, management_uri, shared_store};
@@ -36,22 +39,30 @@ pub struct App {
     listener: ListenerSettings,
     lameduck: Duration,
     sweeper: Sweeper,
+    policy: Policy,
 }
 
 impl App {
     /// Makes the service that a configuration describes; opens its stores.
     pub async fn from_config(config: &Config, clock: Clock) -> anyhow::Result<Self> {
         refuse_unsafe(config)?;
+        let gate = identity::gate(config, &clock)?;
         let vault = vault(config);
+        // Before anything is opened: whoever may do what must be known.
+        let policy = Policy::load(policy_source(config))?;
+        if let Some(note) = policy::policy_note(config) {
+            tracing::warn!("{note}");
+        }
         let stores = stores::open(config).await?;
-        let (settings, opener) = (settings(config), pools::opener(config));
+        let (settings, opener) = (settings(config, policy.clone()), pools::opener(config));
+        let presigned = Presigned::new(settings.signing_key.clone(), clock.clone());
         let service = Service::with_pools(settings, stores, opener, clock, vault, TaskTracker::new());
         let disable_file = config.listener.healthcheck_disable_file.as_ref().map(PathBuf::from);
         let api = Api {
             service: service.clone(),
             admin_mode: config.default.admin_mode,
             pooling: config.default.pooling,
-            gate: Gate::open(),
+            gate: gate.with_presigned(presigned),
             cors: Arc::new(cors(config)),
             readiness: Arc::new(Readiness::new(disable_file)),
             compress: config.listener.gzip,
@@ -61,7 +72,7 @@ impl App {
         let sweeper =
             Sweeper::new(service.clone(), Duration::from_secs(interval), Duration::from_secs(reconcile));
         let lameduck = Duration::from_secs(config.listener.drain_delay);
-        Ok(Self { service, api, listener: listener_settings(config)?, lameduck, sweeper })
+        Ok(Self { service, api, listener: listener_settings(config)?, lameduck, sweeper, policy })
     }
 
     /// The operations, for callers inside the process.
@@ -79,6 +90,11 @@ impl App {
         self.listener.tls.clone()
     }
 
+    /// The policy in force.
+    pub fn policy(&self) -> Policy {
+        self.policy.clone()
+    }
+
     /// Serves on `listener` until `stop`; then refuses readiness for the configured time, drains and closes the
     /// stores.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Drained {
@@ -88,6 +104,7 @@ impl App {
         let served = server::serve(listener, router, self.listener, shutdown.clone());
         let swept = self.sweeper.run(sweeping.clone());
         let fed = Feed::new(self.service.clone()).run(sweeping.clone());
+        let judged = self.policy.watch(sweeping.clone());
         let stopping = async {
             stop.cancelled().await;
             self.api.readiness.stop();
@@ -100,7 +117,7 @@ impl App {
             drained
         };
         let watched = sweeping.run_until_cancelled(watch_connections(counts));
-        let (drained, (), (), _) = tokio::join!(drained, swept, fed, watched);
+        let (drained, (), (), (), _) = tokio::join!(drained, swept, fed, judged, watched);
         self.service.close().await;
         drained
     }
@@ -145,17 +162,13 @@ pub async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
 
 /// Refuses what must not be served.
 fn refuse_unsafe(config: &Config) -> Result<(), ConfigError> {
-    if open_door(config).is_none() {
-        let problem = "not built in yet; nothing is served without the authentication that was asked for";
-        return Err(config.refuse("DEFAULT", "auth_strategy", "keystone", problem));
-    }
     if config.drivers.transport == Some(ApiTransport::Websocket) {
         return Err(config.refuse("drivers", "transport", "websocket", "not built in; built in: wsgi"));
     }
     Ok(())
 }
 
-fn settings(config: &Config) -> Settings {
+fn settings(config: &Config, policy: Policy) -> Settings {
     let transport = &config.transport;
     Settings {
         limits: Limits {
@@ -182,7 +195,8 @@ fn settings(config: &Config) -> Settings {
         free_client_ids: transport.client_id_uuid_safe == ClientIdUuidSafe::Off,
         checksums: config.default.enable_checksum,
         delete_needs_claims: transport.message_delete_with_claim_id,
-        policy: Policy::default(),
+        policy,
+        signing_key: SigningKey::new(config.signed_url.secret_key.as_ref()),
         pooling: config.default.pooling.then_some(Pooling {
             virtual_pool: config.pooling_catalog.enable_virtual_pool,
             protect_used: config.pooling_catalog.protect_used_pools,

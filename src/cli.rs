@@ -7,6 +7,7 @@ mod common;
 mod config;
 mod db;
 mod gc;
+mod policy;
 mod server;
 
 use std::ffi::OsString;
@@ -33,6 +34,8 @@ enum Verb {
     Db(db::Arguments),
     /// Print a sample of the configuration file, every option with its help.
     Config(config::Arguments),
+    /// Print a sample of the policy file, check the files in use, and ask what a caller may do.
+    Policy(policy::Arguments),
 }
 
 /// Names under which the binary is a tool of its own, and the verb that each means.
@@ -67,6 +70,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Gc(arguments) => gc::run(&arguments),
         Verb::Db(arguments) => db::run(&arguments),
         Verb::Config(arguments) => config::run(&arguments),
+        Verb::Policy(arguments) => policy::run(&arguments),
     };
     done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }

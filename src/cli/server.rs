@@ -10,6 +10,7 @@ use super::common::{self, Common};
 use crate::app::{self, App};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::policy::Policy;
 use crate::server::{Drained, Tls};
 use crate::telemetry::Telemetry;
 
@@ -51,7 +52,7 @@ async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<()> {
     }
     let listener = app::bind(config).await?;
     tracing::info!(server.address = %listener.local_addr()?, server.version = env!("CARGO_PKG_VERSION"), "serving");
-    let hangups = reload_on_hangup(telemetry, app.tls())?;
+    let hangups = reload_on_hangup(telemetry, app.tls(), app.policy())?;
     let drained = tokio::select! {
         drained = app.serve(listener, stop) => drained,
         never = hangups => never,
@@ -63,15 +64,17 @@ async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// At each SIGHUP opens the log file anew (after logrotate) and reads the certificate again.
+/// At each SIGHUP opens the log file anew (after logrotate) and reads the certificate and the policy again.
 fn reload_on_hangup(
     telemetry: &Telemetry,
     tls: Option<Arc<Tls>>,
+    policy: Policy,
 ) -> anyhow::Result<impl Future<Output = Drained>> {
     let mut hangups = signal(SignalKind::hangup())?;
     Ok(async move {
         while hangups.recv().await.is_some() {
             telemetry.reopen();
+            policy.reload();
             if let Some(Err(error)) = tls.as_ref().map(|tls| tls.reload()) {
                 tracing::error!(error.cause = ?error, "the old certificate stays");
             } else {

@@ -99,6 +99,8 @@ macro_rules! sections {
             pub notes: Vec<String>,
             /// The files that were read, in order; later ones override.
             pub files: Vec<String>,
+            /// The directories in which files that options name relatively are looked for, in order.
+            pub search_path: Vec<std::path::PathBuf>,
             places: values::Places,
         }
 
@@ -109,12 +111,13 @@ macro_rules! sections {
 
         impl Config {
             /// Reads every section.
-            fn read(mut values: values::Values) -> Result<Self, ConfigError> {
+            fn read(values: &mut values::Values) -> Result<Self, ConfigError> {
                 Ok(Self {
-                    $($field: <$section>::read($group, &mut values)?,)+
+                    $($field: <$section>::read($group, values)?,)+
                     notes: Vec::new(),
                     files: Vec::new(),
-                    places: values.places,
+                    search_path: Vec::new(),
+                    places: values.places.clone(),
                 })
             }
         }

@@ -64,24 +64,41 @@ impl Sources {
     /// On the search path the first `zaqar.conf` and the first `<program>.conf` count, then the first
     /// `zaqar.conf.d` and `<program>.conf.d`. Directories give their `*.conf` by name.
     pub fn files(&self) -> Result<Vec<PathBuf>, ConfigError> {
-        let mut files: Vec<PathBuf> = self.config_files.iter().map(|path| self.at_home(path)).collect();
-        if files.is_empty() {
-            files.extend(self.on_path(".conf"));
-        }
-        let mut dirs: Vec<PathBuf> = self.config_dirs.iter().map(|path| self.at_home(path)).collect();
-        if dirs.is_empty() {
-            dirs.extend(self.on_path(".conf.d"));
-        }
-        for dir in dirs {
+        let mut files = self.named_or_found(&self.config_files, ".conf");
+        for dir in self.named_or_found(&self.config_dirs, ".conf.d") {
             files.extend(in_directory(&dir)?);
         }
         Ok(files)
     }
 
+    /// The directories in which a file is looked for that an option names relatively, in the order of oslo.config:
+    /// the configuration's directories, those of its files from the last to the first, then the usual ones.
+    pub fn search_path(&self) -> Vec<PathBuf> {
+        let files = self.named_or_found(&self.config_files, ".conf");
+        // A file without a directory lies in the current one, which the empty path is.
+        let beside = files.iter().rev().filter_map(|file| file.parent().map(Path::to_owned));
+        let mut path = self.named_or_found(&self.config_dirs, ".conf.d");
+        path.extend(beside.chain(self.usual()));
+        path
+    }
+
+    /// What the operator names, or else what lies on the search path.
+    fn named_or_found(&self, named: &[PathBuf], extension: &str) -> Vec<PathBuf> {
+        if named.is_empty() {
+            return self.on_path(extension);
+        }
+        named.iter().map(|path| self.at_home(path)).collect()
+    }
+
+    /// The usual directories of configurations.
+    fn usual(&self) -> Vec<PathBuf> {
+        let home = self.home.iter().flat_map(|home| [home.join(".zaqar"), home.clone()]);
+        home.chain([self.root.join("etc/zaqar"), self.root.join("etc")]).collect()
+    }
+
     /// The first entry on the search path for each of the service's and the program's name.
     fn on_path(&self, extension: &str) -> Vec<PathBuf> {
-        let home = self.home.iter().flat_map(|home| [home.join(".zaqar"), home.clone()]);
-        let dirs: Vec<PathBuf> = home.chain([self.root.join("etc/zaqar"), self.root.join("etc")]).collect();
+        let dirs = self.usual();
         let names = ["zaqar", &self.program].into_iter().filter(|name| !name.is_empty());
         names
             .filter_map(|name| {
@@ -182,6 +199,25 @@ mod tests {
         assert_eq!(found(&root, &sources), ["home/x.conf", "d/1.conf", "d/2.conf"]);
         sources.config_files.clear();
         assert_eq!(found(&root, &sources), ["etc/zaqar.conf", "d/1.conf", "d/2.conf"]);
+    }
+
+    #[test]
+    fn relative_files_lie_beside_the_configuration_or_where_it_is_looked_for() {
+        let (root, mut sources) = sources();
+        let below = |sources: &Sources| {
+            let path = sources.search_path().into_iter();
+            path.map(|dir| dir.strip_prefix(root.path()).unwrap_or(&dir).display().to_string())
+                .collect::<Vec<_>>()
+        };
+        let usual = ["home/.zaqar", "home", "etc/zaqar", "etc"];
+        assert_eq!(below(&sources), usual);
+        write(&root, &["etc/zaqar.conf", "etc/zaqar/zaqar-server.conf", "etc/zaqar.conf.d/a.conf"]);
+        assert_eq!(below(&sources)[..3], ["etc/zaqar.conf.d", "etc/zaqar", "etc"]);
+        sources.config_files =
+            vec![root.path().join("a/x.conf"), root.path().join("b/y.conf"), "z.conf".into()];
+        sources.config_dirs = vec![root.path().join("d")];
+        assert_eq!(below(&sources)[..4], ["d", "", "b", "a"]);
+        assert_eq!(below(&sources)[4..], usual);
     }
 
     #[test]
