@@ -14,3 +14,4 @@ mod server;
 mod sql;
 mod support;
 mod tenants;
+mod token_cache;

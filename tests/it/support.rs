@@ -4,6 +4,8 @@ pub(crate) mod client;
 pub(crate) mod cloud;
 pub(crate) mod database;
 pub(crate) mod mariadb;
+pub(crate) mod memcached;
+pub(crate) mod neighbour;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;
