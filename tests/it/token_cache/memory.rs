@@ -94,10 +94,10 @@ fn measure(count: u64) {
         for number in 0..count {
             cache.validate(&token(number), false).await.unwrap();
         }
-        let taken = resident().saturating_sub(before);
-        println!("{count} tokens: {} KiB, {} bytes each", taken >> 10, taken / count);
+        let grown = resident().saturating_sub(before);
+        println!("{count} tokens: {} KiB, {} bytes each", grown >> 10, grown / count);
         assert_eq!(cache.remembered(), count + 1, "none had to go");
-        assert!(taken < ROOM * count / 100_000 + TABLES, "{taken} bytes");
+        assert!(grown < ROOM * count / 100_000 + TABLES, "{grown} bytes");
     });
 }
 

@@ -97,13 +97,18 @@ async fn entries_are_shared_with_a_login_and_lie_on_all_servers() {
     let addresses: Vec<_> = servers.iter().map(MemcachedServer::address).collect();
     let tokens = tokens("both", 2);
     let origin = Origin::knowing(&tokens);
-    let settings = |server| settings_for(server, Access::Login);
-    assert!(is_good(&cache(&addresses, settings(&servers[0]), None, &origin), &tokens[0]).await);
+    assert!(
+        is_good(&cache(&addresses, settings_for(&servers[0], Access::Login), None, &origin), &tokens[0])
+            .await
+    );
     let mut neighbour = Neighbour::start(&options(&servers[1..], Access::Login, None));
     wait_until("the entry is on the second", || neighbour.request(&tokens[0])["status"] == 200);
     servers[0].kill();
     let nobody = Origin::out_of_reach();
-    assert!(is_good(&cache(&addresses, settings(&servers[1]), None, &nobody), &tokens[0]).await);
+    assert!(
+        is_good(&cache(&addresses, settings_for(&servers[1], Access::Login), None, &nobody), &tokens[0])
+            .await
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
