@@ -21,9 +21,9 @@ use rustls::ClientConfig;
 use secrecy::SecretString;
 
 pub use self::address::Address;
-pub use self::tls::{TlsError, client_config};
 use self::connection::Request;
 use self::server::Server;
+pub use self::tls::{TlsError, client_config};
 
 /// The largest value that is sent or accepted, in bytes: memcached's own limit, and that of the Python client.
 const MAX_VALUE: usize = 1 << 20;

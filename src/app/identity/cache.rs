@@ -38,7 +38,9 @@ pub(super) fn cached(
 fn jws(config: &Config) -> Result<Option<Jws>, ConfigError> {
     let Some(directory) = &config.keystone_authtoken.jws_public_key_repository else { return Ok(None) };
     let opened = Jws::open(Path::new(directory));
-    opened.map(Some).map_err(|error| refuse(config, "jws_public_key_repository", directory, error.to_string()))
+    opened
+        .map(Some)
+        .map_err(|error| refuse(config, "jws_public_key_repository", directory, error.to_string()))
 }
 
 fn shared(config: &Config) -> Result<Option<SharedCache>, ConfigError> {
@@ -106,7 +108,8 @@ fn tls(config: &Config) -> Result<Option<Arc<rustls::ClientConfig>>, ConfigError
         let problem = "ciphers cannot be chosen; those that are considered safe are allowed";
         return Err(refuse(config, "memcache_tls_allowed_ciphers", ciphers, problem));
     }
-    let needed = |option| refuse(config, option, "", "needed with memcache_tls_enabled or the option beside it");
+    let needed =
+        |option| refuse(config, option, "", "needed with memcache_tls_enabled or the option beside it");
     let authorities = options.memcache_tls_cafile.as_ref().ok_or_else(|| needed("memcache_tls_cafile"))?;
     let certificate = match (&options.memcache_tls_certfile, &options.memcache_tls_keyfile) {
         (Some(certificate), Some(key)) => Some((PathBuf::from(certificate), PathBuf::from(key))),
@@ -163,9 +166,14 @@ mod tests {
             ("memcache_security_strategy = MAC".to_owned(), "memcache_secret_key"),
             ("memcache_security_strategy = encrypt\nmemcache_secret_key =".to_owned(), "memcache_secret_key"),
             (format!("{servers}memcache_tls_enabled = true"), "memcache_tls_cafile"),
-            (format!("{servers}memcache_tls_enabled = true\nmemcache_tls_cafile = {empty}"), "memcache_tls_cafile"),
             (
-                format!("{servers}memcache_tls_enabled = true\nmemcache_tls_cafile = {empty}\nmemcache_tls_certfile = a"),
+                format!("{servers}memcache_tls_enabled = true\nmemcache_tls_cafile = {empty}"),
+                "memcache_tls_cafile",
+            ),
+            (
+                format!(
+                    "{servers}memcache_tls_enabled = true\nmemcache_tls_cafile = {empty}\nmemcache_tls_certfile = a"
+                ),
                 "memcache_tls_keyfile",
             ),
             (
@@ -174,8 +182,14 @@ mod tests {
             ),
             (format!("{servers}memcache_sasl_enabled = true"), "memcache_username"),
             (format!("{servers}memcache_sasl_enabled = true\nmemcache_username = a"), "memcache_password"),
-            (format!("jws_public_key_repository = {}/none", directory.path().display()), "jws_public_key_repository"),
-            (format!("jws_public_key_repository = {}", directory.path().display()), "jws_public_key_repository"),
+            (
+                format!("jws_public_key_repository = {}/none", directory.path().display()),
+                "jws_public_key_repository",
+            ),
+            (
+                format!("jws_public_key_repository = {}", directory.path().display()),
+                "jws_public_key_repository",
+            ),
         ] {
             let said = refused(&options).unwrap_or_else(|| panic!("{options} is accepted"));
             assert!(said.contains(&format!("[keystone_authtoken] {named}")), "{options}: {said}");
