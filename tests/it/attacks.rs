@@ -6,6 +6,7 @@
 mod paths;
 mod raw;
 mod signatures;
+mod tokens;
 
 use reqwest::Method;
 use serde_json::json;
