@@ -197,7 +197,7 @@ async fn what_is_no_token_is_refused_without_asking_anybody() {
     let asked = cloud.keystone.seen().len();
     let long = "x".repeat(60_000);
     for token in [long.as_str(), "", " ", "\t", "t\u{e9}ken", "a,b\u{1f600}"] {
-        assert_eq!(cloud.status("GET /v2/queues", Some(token), &[]).await, 401, "{:.20}", token);
+        assert_eq!(cloud.status("GET /v2/queues", Some(token), &[]).await, 401, "{token:.20}");
         assert_eq!(
             cloud.status("GET /v2/queues", Some("attacker"), &[("X-Service-Token", token)]).await,
             if token.trim().is_empty() { 200 } else { 401 }
