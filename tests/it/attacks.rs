@@ -3,9 +3,11 @@
 //! Every service here holds secrets that the attacker has no right to: bodies that contain [`SECRET`]. Whatever an
 //! attack is answered, it must not be one of them.
 
+mod logs;
 mod paths;
 mod raw;
 mod signatures;
+mod tokens;
 
 use reqwest::Method;
 use serde_json::json;
