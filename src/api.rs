@@ -47,13 +47,20 @@ pub struct Api {
 
 /// The router of the whole HTTP face.
 pub fn router(api: &Api) -> Router {
-    let guarded = Router::new().merge(dispatch::router(v2::ROUTES, api)).fallback(dispatch::no_route);
-    // Which versions there are, anybody may know.
-    let routes = middleware::behind_gate(guarded, api).merge(versions::router_at("/"));
     let mounted = match api.mount_prefix.trim_end_matches('/') {
-        "" => routes,
+        "" => routes(api, ""),
         // Nesting leaves out the root with its slash.
-        prefix => routes.clone().nest(prefix, routes).merge(versions::router_at(&format!("{prefix}/"))),
+        prefix => {
+            let nested = routes(api, "").nest(prefix, routes(api, prefix));
+            nested.merge(versions::router_at(&format!("{prefix}/")))
+        }
     };
     middleware::around(mounted.merge(healthcheck::router(api)), api)
+}
+
+/// The routes that are mounted at that prefix.
+fn routes(api: &Api, prefix: &str) -> Router {
+    let guarded = Router::new().merge(dispatch::router(v2::ROUTES, api)).fallback(dispatch::no_route);
+    // Which versions there are, anybody may know.
+    middleware::behind_gate(guarded, api, prefix).merge(versions::router_at("/"))
 }

@@ -9,6 +9,7 @@
 //! [`sample`] prints all of it. A value that cannot be used is a [`ConfigError`]: one line with file, section,
 //! option, value and what was expected. What cannot be used but does no harm is in [`Config::notes`].
 
+mod account;
 mod check;
 mod error;
 pub mod ini;
@@ -84,15 +85,17 @@ impl Config {
 
     /// The configuration of files, given by name and text, and of the rest of the sources.
     fn from_texts(files: &[(String, String)], sources: &Sources) -> Result<Self, ConfigError> {
-        let mut findings = Findings::default();
-        let mut layers = Vec::with_capacity(files.len() + 2);
-        for (name, text) in files {
-            layers.push(Layer::of_file(TABLE, name, text, &mut findings)?);
+        let (mut values, mut notes) = layered(TABLE, files, sources)?;
+        let mut config = Self::read(&mut values)?;
+        if let Some(section) = config.keystone_credentials.auth_section.clone() {
+            let (table, group) = account::table_with(TABLE, &section);
+            (values, notes) = layered(table, files, sources)?;
+            let account = sections::Credentials::read(group, &mut values)?;
+            config.keystone_credentials =
+                sections::Credentials { auth_section: Some(group.to_owned()), ..account };
+            config.places = values.places;
         }
-        layers.push(Layer::of_environment(TABLE, &sources.environment, &mut findings));
-        layers.push(Layer::of_command_line(TABLE, &sources.settings, &mut findings));
-        let mut config = Self::read(values::Values::new(TABLE, &layers))?;
-        config.notes = findings.into_notes();
+        config.notes = notes;
         config.files = files.iter().map(|(name, _)| name.clone()).collect();
         config.check()?;
         Ok(config)
@@ -135,6 +138,22 @@ impl Config {
     pub fn table() -> &'static [Group] {
         TABLE
     }
+}
+
+/// What the files and the rest of the sources give, by a table of options, and what is to be noted of them.
+fn layered(
+    table: &'static [Group],
+    files: &[(String, String)],
+    sources: &Sources,
+) -> Result<(values::Values, Vec<String>), ConfigError> {
+    let mut findings = Findings::default();
+    let mut layers = Vec::with_capacity(files.len() + 2);
+    for (name, text) in files {
+        layers.push(Layer::of_file(table, name, text, &mut findings)?);
+    }
+    layers.push(Layer::of_environment(table, &sources.environment, &mut findings));
+    layers.push(Layer::of_command_line(table, &sources.settings, &mut findings));
+    Ok((values::Values::new(table, &layers), findings.into_notes()))
 }
 
 impl Default for Config {

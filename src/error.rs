@@ -4,6 +4,7 @@
 //! (rest.md 1.5). Causes are logged once, where the answer is written, and never sent.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::StatusCode;
 
@@ -56,6 +57,12 @@ pub enum Error {
     /// A body is needed, and there is none.
     #[error("body missing")]
     BodyMissing,
+    /// The caller has not proved who it is; a token is to be had at that address.
+    #[error("not authenticated")]
+    Unauthorized(Arc<String>),
+    /// Nobody knows what the caller's token is worth.
+    #[error("the identity service cannot be asked")]
+    IdentityUnavailable,
     /// The policy forbids it.
     #[error("forbidden by policy")]
     Forbidden,
@@ -171,10 +178,13 @@ impl Error {
             | Self::PoolMismatch
             | Self::FlavorRefused(..)
             | Self::ClaimsDoNotMatch(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::MessageClaimed | Self::PoolInUse(_) => StatusCode::FORBIDDEN,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Unavailable(..) | Self::Sealed(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(..) | Self::Sealed(_) | Self::IdentityUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -195,6 +205,7 @@ impl Error {
             Self::Parameter(..) => "Invalid parameter",
             Self::Invalid(_) => "Invalid API request",
             Self::Body(_) | Self::BodyMissing => "Invalid request body",
+            Self::Unauthorized(_) => "Unauthorized",
             Self::Forbidden => "Not authorized",
             Self::QueueMissing(..)
             | Self::MessageMissing(..)
@@ -211,7 +222,9 @@ impl Error {
             Self::FlavorRefused(title, _) => title,
             Self::Conflict(_) => "Resource conflict",
             Self::RequestTimeout => "408 Request Timeout",
-            Self::Unavailable(..) | Self::Sealed(_) => "Service temporarily unavailable",
+            Self::Unavailable(..) | Self::Sealed(_) | Self::IdentityUnavailable => {
+                "Service temporarily unavailable"
+            }
             Self::Internal => "Internal server error",
         }
     }
@@ -240,6 +253,8 @@ impl Error {
             Self::FlavorMissing(name) => format!("Flavor {name} does not exist").into(),
             Self::PoolMismatch => POOL_MISMATCH.into(),
             Self::BodyMissing => "Request body can not be empty".into(),
+            Self::Unauthorized(_) => "The request you have made requires authentication.".into(),
+            Self::IdentityUnavailable => "The Keystone service is temporarily unavailable.".into(),
             Self::Forbidden => "You are not authorized to complete this action.".into(),
             Self::QueueMissing(queue, project) => {
                 format!("Queue {queue} does not exist for project {project}").into()

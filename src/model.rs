@@ -2,6 +2,7 @@
 
 pub mod checksum;
 pub mod claim;
+pub mod iso8601;
 pub mod json;
 pub mod limits;
 pub mod marker;

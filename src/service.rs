@@ -18,6 +18,7 @@ mod purge;
 mod queues;
 mod reconcile;
 mod registry;
+mod share;
 mod sweep;
 pub mod vault;
 
@@ -37,8 +38,10 @@ pub use self::moves::{Migration, MigrationPage};
 pub use self::placement::Pooling;
 pub use self::queues::{QueueListRequest, QueueListing};
 use self::registry::Registry;
+pub use self::share::{PresignedUrl, ShareTerms, Shared};
 pub use self::sweep::Sweeper;
 use self::vault::Vault;
+use crate::auth::SigningKey;
 use crate::clock::Clock;
 use crate::model::PoolName;
 use crate::model::limits::Limits;
@@ -59,6 +62,8 @@ pub struct Settings {
     pub delete_needs_claims: bool,
     /// What callers may do.
     pub policy: Policy,
+    /// `[signed_url] secret_key`: signs URLs.
+    pub signing_key: SigningKey,
     /// `[DEFAULT] pooling`: set where queues are spread over pools.
     pub pooling: Option<Pooling>,
 }

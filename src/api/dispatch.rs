@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::header::ALLOW;
 use http::{HeaderMap, Method, Response, StatusCode};
 
+use super::extract::Owner;
 use super::query::Query;
 use super::{Api, body, extract, respond};
 use crate::auth::Caller;
@@ -125,6 +126,7 @@ struct Resource {
     service: Service,
     pooling: bool,
     admin_mode: bool,
+    owner: Owner,
     /// By name, which is also the order of an `Allow` header.
     methods: Vec<&'static Route>,
 }
@@ -139,7 +141,8 @@ pub(crate) fn router(routes: &'static [Route], api: &Api) -> Router {
     paths.into_iter().fold(Router::new(), |router, (path, mut methods)| {
         methods.sort_by_key(|route| route.method.as_str());
         let (service, admin_mode, pooling) = (api.service.clone(), api.admin_mode, api.pooling);
-        let resource = Arc::new(Resource { service, pooling, admin_mode, methods });
+        let owner = owner(&methods);
+        let resource = Arc::new(Resource { service, pooling, admin_mode, owner, methods });
         let endpoint = any(move |parameters, request| answer(resource.clone(), parameters, request));
         // An empty last parameter is a parameter too: `/v2/queues/` names the queue "".
         match path.rsplit_once('{') {
@@ -148,6 +151,25 @@ pub(crate) fn router(routes: &'static [Route], api: &Api) -> Router {
         }
         .route(path, endpoint)
     })
+}
+
+/// Whose the resource with these methods is.
+fn owner(methods: &[&Route]) -> Owner {
+    let of_system = |route: &&Route| {
+        matches!(
+            route.rule,
+            Some(
+                Rule::PingGet
+                    | Rule::HealthGet
+                    | Rule::PoolsGetAll
+                    | Rule::PoolsCreate
+                    | Rule::PoolsGet
+                    | Rule::PoolsDelete
+                    | Rule::PoolsUpdate
+            )
+        )
+    };
+    if methods.iter().all(of_system) { Owner::System } else { Owner::Project }
 }
 
 fn is_mounted(mounted: Mounted, admin_mode: bool, pooling: bool) -> bool {
@@ -206,7 +228,7 @@ fn call(
     extract::takes_json(headers)?;
     // Whoever did not pass the gate is not served.
     let caller = parts.extensions.get::<Caller>().ok_or(Error::Internal)?;
-    let context = extract::context(headers, caller, &resource.service)?;
+    let context = extract::context(parts, caller, &resource.service, resource.owner)?;
     // A path whose escapes are not UTF-8 names no queue.
     let parameters = parameters.ok_or(Error::QueueIdentification)?;
     let parameter = |name| parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value);

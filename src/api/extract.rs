@@ -1,13 +1,17 @@
 //! What every request of a versioned API must bring: the checks before its handler (rest.md 1.2).
 
+use std::borrow::Cow;
+
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
 use super::accept;
-use crate::auth::Caller;
+use crate::auth::{Caller, Identity, presigned};
 use crate::error::{Error, Result};
-use crate::model::ClientId;
+use crate::model::{ClientId, ProjectId};
 use crate::service::{Context, Service};
+use crate::telemetry;
 
 /// Refuses a form-encoded body: a declared one of exactly that media type, even an empty one.
 pub(crate) fn not_a_form(headers: &HeaderMap) -> Result<()> {
@@ -23,22 +27,62 @@ pub(crate) fn takes_json(headers: &HeaderMap) -> Result<()> {
     if accept::takes_json(headers) { Ok(()) } else { Err(Error::NotAcceptable) }
 }
 
-/// The caller, with the header `Client-ID`, checked in this order.
-pub(crate) fn context(headers: &HeaderMap, caller: &Caller, service: &Service) -> Result<Context> {
-    let client = client(headers, service)?;
-    let identity = caller.identity(headers)?;
-    let project = identity.project.clone().ok_or(Error::ProjectIdMissing)?;
+/// The caller, with the header `Client-ID`, checked in this order. The project is the one that the gate proved, or
+/// believes; no other place reads it from a request.
+///
+/// What belongs to the whole system needs no project, where the caller's token is for the whole system.
+pub(crate) fn context(
+    request: &Parts,
+    caller: &Caller,
+    service: &Service,
+    belongs_to: Owner,
+) -> Result<Context> {
+    let client = client(request, service)?;
+    let identity = caller.identity(&request.headers)?;
+    log(&identity);
+    let project = identity.project.clone().or_else(|| {
+        (belongs_to == Owner::System && identity.system_scope.is_some()).then(|| ProjectId::new(""))
+    });
+    let project = project.ok_or(Error::ProjectIdMissing)?;
     Ok(Context::new(identity, project, client))
 }
 
-fn client(headers: &HeaderMap, service: &Service) -> Result<ClientId> {
+/// Whose it is that a route reads or changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A project.
+    Project,
+    /// The whole system: its pools, and its health.
+    System,
+}
+
+/// Puts on every later record of the request who sends it.
+fn log(identity: &Identity) {
+    let span = tracing::Span::current();
+    if let Some(project) = &identity.project {
+        span.record(telemetry::PROJECT_ID, project.as_str());
+    }
+    if let Some(user) = &identity.user {
+        span.record(telemetry::USER_ID, user.id.as_str());
+    }
+}
+
+fn client(request: &Parts, service: &Service) -> Result<ClientId> {
     let limits = service.limits();
-    let header = headers.get("client-id").ok_or(Error::ClientIdMissing)?;
-    let text = std::str::from_utf8(header.as_bytes()).map_err(|_| Error::ClientIdMalformed)?;
+    let text = client_id(request)?;
     let legal = if service.free_client_ids() {
         (limits.min_length_client_id..=limits.max_length_client_id).contains(&text.chars().count())
     } else {
-        ClientId::uuid(text).is_some()
+        ClientId::uuid(&text).is_some()
     };
-    if legal { Ok(ClientId::new(text)) } else { Err(Error::ClientIdMalformed) }
+    if legal { Ok(ClientId::new(&text)) } else { Err(Error::ClientIdMalformed) }
+}
+
+/// The header, or where headers cannot be sent, the parameter in its place.
+fn client_id(request: &Parts) -> Result<Cow<'_, str>> {
+    if let Some(header) = request.headers.get("client-id") {
+        return std::str::from_utf8(header.as_bytes()).map(Cow::from).map_err(|_| Error::ClientIdMalformed);
+    }
+    let parameter = presigned::parameters(request, "client-id").next().ok_or(Error::ClientIdMissing)?;
+    parameter.ok_or(Error::ClientIdMalformed)
 }

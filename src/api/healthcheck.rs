@@ -1,6 +1,6 @@
 //! `/healthcheck` for load balancers and supervisors: without authentication, project or client.
 //!
-//! * `/healthcheck` (readiness): 200 while requests are welcome; 503 while a store does not answer, while the
+//! * `/healthcheck` (readiness): 200 while requests are welcome; 503 while the message store does not answer, while the
 //!   disable file exists, and from the order to stop on (decision 30).
 //! * `/healthcheck/live` (liveness): 200 as long as the process can answer at all.
 
@@ -53,7 +53,7 @@ pub(crate) fn router(api: &Api) -> Router {
 
 async fn ready(method: Method, service: Service, readiness: Arc<Readiness>) -> Response<Body> {
     let refusal = match readiness.refusal() {
-        None if !service.ping().await => Some("STORE UNAVAILABLE"),
+        None if !service.is_ready().await => Some("STORE UNAVAILABLE"),
         refusal => refusal,
     };
     match refusal {

@@ -42,14 +42,22 @@ pub(crate) fn around(routes: Router, api: &Api) -> Router {
     routes
 }
 
-/// Puts the gate before these routes.
-pub(crate) fn behind_gate(routes: Router, api: &Api) -> Router {
-    routes.layer(from_fn_with_state(api.gate.clone(), admit))
+/// Puts the gate before these routes, which lie behind that prefix.
+pub(crate) fn behind_gate(routes: Router, api: &Api, prefix: &str) -> Router {
+    let door = Door { gate: api.gate.clone(), prefix: prefix.into() };
+    routes.layer(from_fn_with_state(door, admit))
 }
 
-async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response<Body> {
+/// The gate, and where it stands.
+#[derive(Clone)]
+struct Door {
+    gate: Gate,
+    prefix: Arc<str>,
+}
+
+async fn admit(State(door): State<Door>, request: Request, next: Next) -> Response<Body> {
     let (mut parts, body) = request.into_parts();
-    match gate.admit(&parts).await {
+    match door.gate.admit(&parts, &door.prefix).await {
         Ok(caller) => parts.extensions.insert(caller),
         Err(error) => return respond::error(&error, &parts.headers),
     };
@@ -62,12 +70,8 @@ async fn observe(request: Request, next: Next) -> Response<Body> {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or(telemetry::UNMATCHED, MatchedPath::as_str);
-    let project = request.headers().get("x-project-id").and_then(|project| project.to_str().ok());
     let span = telemetry::request_span(&id, method.as_str());
     span.record(telemetry::HTTP_ROUTE, route);
-    if let Some(project) = project {
-        span.record(telemetry::PROJECT_ID, project);
-    }
     if let Some(global) = global_id(request.headers()) {
         span.record(telemetry::GLOBAL_ID, global);
     }

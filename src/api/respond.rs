@@ -1,7 +1,7 @@
 //! Answers: the few shapes that every handler uses, and error documents.
 
 use axum::body::Body;
-use http::header::{ALLOW, CONTENT_TYPE, LOCATION, VARY};
+use http::header::{ALLOW, CONTENT_TYPE, LOCATION, VARY, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde_json::json;
 
@@ -37,6 +37,9 @@ pub(crate) fn at(mut response: Response<Body>, location: &str) -> Response<Body>
 /// The document of an error, in the form that the client prefers, and the log of its cause.
 pub(crate) fn error(error: &Error, headers: &HeaderMap) -> Response<Body> {
     log(error);
+    if let Error::Unauthorized(at) = error {
+        return unauthorized(error, at);
+    }
     let (body, media_type) = match accept::preference(headers) {
         Preference::Json => (document(error), Some(JSON)),
         Preference::Xml => (xml(error), Some(HeaderValue::from_static("application/xml"))),
@@ -52,6 +55,17 @@ pub(crate) fn error(error: &Error, headers: &HeaderMap) -> Response<Body> {
     if let Error::MethodNotAllowed(methods) = error {
         headers.insert(ALLOW, allow(methods, true));
     }
+    response
+}
+
+/// 401, in the form that clients of the identity service know, whatever they accept (storage-and-operations.md 14.2).
+fn unauthorized(error: &Error, authenticate_at: &str) -> Response<Body> {
+    let (code, title, message) = (error.status().as_u16(), error.title(), error.description());
+    let document = json!({ "error": { "code": code, "title": title, "message": message } });
+    let mut response = json(error.status(), document.to_string());
+    let challenge = HeaderValue::from_str(&format!("Keystone uri=\"{authenticate_at}\""));
+    let challenge = challenge.unwrap_or(HeaderValue::from_static("Keystone"));
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     response
 }
 

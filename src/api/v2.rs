@@ -11,6 +11,7 @@ mod pools;
 mod purge;
 mod queues;
 mod shapes;
+mod share;
 
 use http::Method;
 
@@ -52,6 +53,7 @@ pub const ROUTES: &[Route] = &[
     route!(DELETE "/v2/queues/{queue}", Some(Rule::QueuesDelete), queues::delete),
     route!(GET "/v2/queues/{queue}/stats", Some(Rule::QueuesStats), queues::stats),
     route!(POST "/v2/queues/{queue}/purge", Some(Rule::QueuesPurge), purge::purge),
+    route!(POST "/v2/queues/{queue}/share", Some(Rule::QueuesShare), share::share),
     route!(POST "/v2/queues/{queue}/messages", Some(Rule::MessagesCreate), messages::post),
     route!(GET "/v2/queues/{queue}/messages", Some(Rule::MessagesGetAll), messages::list_or_get),
     route!(DELETE "/v2/queues/{queue}/messages", Some(Rule::MessagesDeleteAll), messages::delete_or_pop),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::ProjectId;
 
 /// A user or project as Keystone names it, with its domain.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Named {
     /// Its id.
     pub id: String,
@@ -21,7 +21,7 @@ pub struct Named {
 ///
 /// The only source of the project that a request is for: a client's own identity headers count only where nothing is
 /// proved.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// The project that the caller acts in.
     pub project: Option<ProjectId>,

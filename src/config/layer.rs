@@ -52,7 +52,7 @@ impl Findings {
 
     /// Notes that the option is given, if it has no effect.
     fn given(&mut self, group: &'static str, spec: &OptionSpec) {
-        if !spec.effective {
+        if !spec.acts_in(group) {
             self.without_effect.entry(group).or_default().insert(spec.name);
         }
     }

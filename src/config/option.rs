@@ -81,6 +81,12 @@ impl OptionSpec {
         self
     }
 
+    /// Whether this version acts on the option in that section. The trustee's account has the options of the service's
+    /// own, and is not used yet.
+    pub(super) fn acts_in(&self, group: &str) -> bool {
+        self.effective && group != "trustee"
+    }
+
     /// The value that the texts give, or `None` where the option cannot have it. `texts` are all that were given,
     /// in order; where the option is not multi-valued the last counts.
     pub(super) fn read<T: OptionValue>(&self, texts: &[String]) -> Option<T> {

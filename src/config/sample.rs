@@ -50,7 +50,7 @@ fn print_option(text: &mut String, group: &str, option: &OptionSpec) {
     for old in option.formerly {
         push(text, format_args!("# Deprecated group/name - [{group}]/{old}\n"));
     }
-    if !option.effective {
+    if !option.acts_in(group) {
         text.push_str("# This option is read but has no effect here.\n");
     }
     let line = format!("#{} = {}", option.name, default(option));

@@ -111,13 +111,13 @@ macro_rules! sections {
 
         impl Config {
             /// Reads every section.
-            fn read(mut values: values::Values) -> Result<Self, ConfigError> {
+            fn read(values: &mut values::Values) -> Result<Self, ConfigError> {
                 Ok(Self {
-                    $($field: <$section>::read($group, &mut values)?,)+
+                    $($field: <$section>::read($group, values)?,)+
                     notes: Vec::new(),
                     files: Vec::new(),
                     search_path: Vec::new(),
-                    places: values.places,
+                    places: values.places.clone(),
                 })
             }
         }

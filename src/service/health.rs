@@ -7,7 +7,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{Context, Service};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{
     ClaimId, ClientId, Epoch, MessageId, Metadata, NewMessage, PoolName, ProjectId, QueueName, QueueRef,
 };
@@ -50,15 +50,18 @@ pub struct Probe {
 }
 
 impl Service {
-    /// Whether the management store answers within 2 seconds, and the store of the configuration, where it takes
-    /// queues. A pool that is broken keeps its own queues away and no others, so it does not count.
+    /// Whether the management store answers within 2 seconds, and what [`Service::is_ready`] asks.
     pub async fn ping(&self) -> bool {
-        let stores = &self.inner.stores;
-        let data = async {
-            let strict = self.inner.settings.pooling.as_ref().is_some_and(|pooling| !pooling.virtual_pool);
-            if strict { Ok(()) } else { stores.data.ping().await }
-        };
-        answers(async { tokio::try_join!(stores.management.ping(), data).map(drop) }).await
+        let (managed, ready) = tokio::join!(answers(self.inner.stores.management.ping()), self.is_ready());
+        managed && ready
+    }
+
+    /// Whether messages can be stored here: the store of the configuration answers within 2 seconds, where it takes
+    /// queues. A pool that is broken keeps its own queues away and no others, so it does not count. Nor does the
+    /// management store, which all nodes share: known queues do without it, and a load balancer would drain every node.
+    pub async fn is_ready(&self) -> bool {
+        let strict = self.inner.settings.pooling.as_ref().is_some_and(|pooling| !pooling.virtual_pool);
+        strict || answers(self.inner.stores.data.ping()).await
     }
 
     /// Tries every operation on a queue of its own, in a project of its own, and takes the numbers of the store; with
@@ -68,10 +71,7 @@ impl Service {
         if self.inner.settings.pooling.is_some() {
             return Ok(self.pooled_health().await);
         }
-        let health = self.store_health(&self.inner.stores.data, None).await;
-        let volume = self.inner.stores.data.volume().await;
-        let volume = volume.map_err(Error::unavailable("Health status could not be read."))?;
-        Ok(HealthReport::Single(StoreHealth { volume: Some(volume), ..health }))
+        Ok(HealthReport::Single(self.store_health(&self.inner.stores.data, None).await))
     }
 
     async fn pooled_health(&self) -> HealthReport {

@@ -46,14 +46,17 @@ pub struct RedisStore {
     walks: Walks,
     sweeping: Sweeping,
     unfinished: Unfinished,
+    /// Whether the servers were looked at, or need not be.
+    inspected: AtomicBool,
 }
 
 impl RedisStore {
     /// The store at that URI. A server that cannot be reached is no error: calls reach it once it is there. Warns of
-    /// servers that may lose messages by their configuration, and of data of the Python service.
+    /// servers that may lose messages by their configuration, and of data of the Python service; where none can be
+    /// reached yet, the first sweep that reaches them does.
     pub async fn open(uri: &str, options: &Options) -> std::result::Result<Self, OpenError> {
         let store = Self::prepare(uri, options, false).await?;
-        store.inspect().await;
+        store.inspected.store(store.inspect().await, Ordering::Relaxed);
         Ok(store)
     }
 
@@ -72,6 +75,7 @@ impl RedisStore {
             walks: Walks::default(),
             sweeping: Sweeping::default(),
             unfinished: Unfinished::default(),
+            inspected: AtomicBool::new(true),
         })
     }
 

@@ -47,6 +47,12 @@ pub enum Metric {
     /// Time of one round of the background sweep.
     #[strum(serialize = "sweep.seconds")]
     SweepSeconds,
+    /// Questions to the identity service what a token is worth, by outcome: valid, invalid or unavailable.
+    #[strum(serialize = "identity.validations")]
+    IdentityValidations,
+    /// Time of one such question, with the login of our own account where that was needed.
+    #[strum(serialize = "identity.validation.seconds")]
+    IdentityValidationSeconds,
     /// Log records that could not be written (disk full, reader stuck, too many at once), by output.
     #[strum(serialize = "log.dropped")]
     LogDropped,
@@ -78,7 +84,10 @@ impl Metric {
     pub const fn kind(self) -> Kind {
         match self {
             Self::HttpConnections | Self::Queues => Kind::Gauge,
-            Self::HttpRequestSeconds | Self::StorageCallSeconds | Self::SweepSeconds => Kind::Timing,
+            Self::HttpRequestSeconds
+            | Self::StorageCallSeconds
+            | Self::SweepSeconds
+            | Self::IdentityValidationSeconds => Kind::Timing,
             Self::HttpRequests
             | Self::StorageErrors
             | Self::MessagesPosted
@@ -87,6 +96,7 @@ impl Metric {
             | Self::MessagesExpired
             | Self::MessagesDeadLettered
             | Self::ClaimsExpired
+            | Self::IdentityValidations
             | Self::LogDropped => Kind::Counter,
         }
     }
@@ -96,7 +106,11 @@ impl Metric {
         match self {
             Self::HttpRequests => "requests",
             Self::HttpConnections => "connections",
-            Self::HttpRequestSeconds | Self::StorageCallSeconds | Self::SweepSeconds => "seconds",
+            Self::HttpRequestSeconds
+            | Self::StorageCallSeconds
+            | Self::SweepSeconds
+            | Self::IdentityValidationSeconds => "seconds",
+            Self::IdentityValidations => "tokens",
             Self::StorageErrors => "calls",
             Self::Queues => "queues",
             Self::MessagesPosted
@@ -116,6 +130,7 @@ impl Metric {
             Self::StorageCallSeconds => &["store", "operation"],
             Self::StorageErrors => &["store", "operation", "error"],
             Self::LogDropped => &["output"],
+            Self::IdentityValidations => &["outcome"],
             Self::HttpConnections
             | Self::Queues
             | Self::MessagesPosted
@@ -124,7 +139,8 @@ impl Metric {
             | Self::MessagesExpired
             | Self::MessagesDeadLettered
             | Self::ClaimsExpired
-            | Self::SweepSeconds => &[],
+            | Self::SweepSeconds
+            | Self::IdentityValidationSeconds => &[],
         }
     }
 }

@@ -9,8 +9,11 @@ pub const REQUEST_ID: &str = "request.id";
 /// The field with the id that the caller gave it across services, where one did.
 pub const GLOBAL_ID: &str = "request.global_id";
 
-/// The field with the project (tenant) that it belongs to.
+/// The field with the project (tenant) that it belongs to: the one that was proved, with authentication on.
 pub const PROJECT_ID: &str = "project.id";
+
+/// The field with the user who sent it, where one is known.
+pub const USER_ID: &str = "user.id";
 
 /// The field with the route template that matched; never the path, whose query may hold signatures.
 pub const HTTP_ROUTE: &str = "http.route";
@@ -27,6 +30,7 @@ pub fn request_span(id: &str, method: &str) -> Span {
         request.id = id,
         request.global_id = Empty,
         project.id = Empty,
+        user.id = Empty,
         http.method = method,
         http.route = Empty,
     )

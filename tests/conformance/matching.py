@@ -2,7 +2,8 @@
 
 A recorded document is full of names that differ in every run: ids of messages and claims, markers, projects,
 times. `Names` holds what is known so far. `differences` walks both documents side by side: a recorded id that
-is met for the first time takes the real text in its place, later it must be that text.
+is met for the first time takes the real text in its place, later it must be that text. The signature and the end of
+a pre-signed URL are learned together.
 """
 
 import re
@@ -13,6 +14,10 @@ NIL = "00000000-0000-0000-0000-000000000000"
 NAME = re.compile(rf"(?<=marker=)({UUID})|{UUID}")
 REAL_ID, REAL_MARKER = "([A-Za-z0-9_-]+)", "([^&]+)"
 CREATED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+SIGNATURE = re.compile(r"[0-9a-f]{64}")
+EXPIRES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+# Ends that a request named; others are counted from the time of the request.
+NAMED_EXPIRES = ("2030-01-01T00:00:00",)
 # Seconds that a message may have aged more than in the recording.
 SLACK_SECONDS = 120
 # In an expected document: any text that is not empty.
@@ -27,12 +32,25 @@ class Names:
         self.pools = pools
         self.ids = {NIL: NIL}
         self.markers = {}
+        # {recorded signature: (recorded end, {recorded: real})}
+        self.urls = {}
 
     def real(self, text):
         """A recorded request's text with real names in it."""
         for recorded, real in self.pools.items():
             text = text.replace(recorded, real)
         return NAME.sub(self._real_name, text)
+
+    def real_headers(self, headers):
+        """The headers of a recorded request with the real values of the pre-signed URL that they bring, if any."""
+        expires, real = self.urls.get(headers.get("URL-Signature"), (None, {}))
+        known = {"URL-Signature": real} | ({"URL-Expires": real} if headers.get("URL-Expires") == expires else {})
+        return {name: known.get(name, {}).get(value, value) for name, value in headers.items()}
+
+    def learn_url(self, recorded, real):
+        """Takes the values of a pre-signed URL from the answer that made it."""
+        pairs = [(recorded[key], real[key]) for key in ("signature", "expires")]
+        self.urls[recorded["signature"]] = (recorded["expires"], dict(pairs))
 
     def _real_name(self, found):
         recorded = found[0]
@@ -89,6 +107,8 @@ def differences(recorded, real, names, path="answer"):
 def _different_members(recorded, real, names, path):
     lines = [f"{path}: member {key!r} is missing" for key in recorded if key not in real]
     lines += [f"{path}: member {key!r} is not expected" for key in real if key not in recorded]
+    if {"signature", "expires"} <= recorded.keys() & real.keys():
+        names.learn_url(recorded, real)
     for key in recorded:
         if key in real:
             lines += differences(recorded[key], real[key], names, f"{path}.{key}")
@@ -102,6 +122,10 @@ def _same_value(recorded, real, names, key):
         return type(real) in (int, float) and 0 <= real
     if key == "created":
         return isinstance(real, str) and CREATED.fullmatch(real) is not None
+    if key == "signature":
+        return isinstance(real, str) and SIGNATURE.fullmatch(real) is not None
+    if key == "expires" and recorded not in NAMED_EXPIRES:
+        return isinstance(real, str) and EXPIRES.fullmatch(real) is not None
     if isinstance(recorded, str) and isinstance(real, str):
         return bool(real) if recorded == ANY_TEXT else names.matches(recorded, real)
     return type(recorded) is type(real) and recorded == real

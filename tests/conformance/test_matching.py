@@ -40,6 +40,19 @@ class NamesTest(unittest.TestCase):
         self.assertEqual(self.names.real('{"uri": "redis://recorded/a"}'), '{"uri": "sqlite://real/a"}')
         self.assertEqual(self.names.recorded("at sqlite://real/a"), "at redis://recorded/a")
 
+    def test_a_pre_signed_url_is_sent_with_the_values_that_were_made(self):
+        recorded = {"signature": "ab" * 32, "expires": "2026-11-21T16:04:51"}
+        real = {"signature": "cd" * 32, "expires": "2031-01-01T00:00:00"}
+        self.assertEqual(differences(recorded, real, self.names), [])
+        sent = {"URL-Signature": "ab" * 32, "URL-Expires": "2026-11-21T16:04:51", "URL-Methods": "GET"}
+        made = {"URL-Signature": "cd" * 32, "URL-Expires": "2031-01-01T00:00:00", "URL-Methods": "GET"}
+        self.assertEqual(self.names.real_headers(sent), made)
+        altered = {**sent, "URL-Expires": "2015-01-01T00:00:00"}
+        self.assertEqual(self.names.real_headers(altered), {**made, "URL-Expires": "2015-01-01T00:00:00"})
+        unknown = {**sent, "URL-Signature": "dead"}
+        self.assertEqual(self.names.real_headers(unknown), unknown)
+        self.assertEqual(self.names.real_headers({"X": "y"}), {"X": "y"})
+
 
 class DifferencesTest(unittest.TestCase):
     def setUp(self):

@@ -8,3 +8,4 @@ mod flavors;
 mod messages;
 pub(crate) mod pools;
 mod queues;
+mod share;

@@ -9,6 +9,7 @@ pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod redis;
+pub(crate) mod signed;
 pub(crate) mod statsd;
 
 use std::net::SocketAddr;

@@ -1,5 +1,7 @@
 """Virtual environments of the test tools, made once for each requirements file and then kept."""
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -16,23 +18,37 @@ def cache_folder():
     return pathlib.Path(os.environ.get("ZAQAR_TEST_CACHE", pathlib.Path(target) / "test-cache"))
 
 
+@contextlib.contextmanager
+def _locked(folder):
+    """Keeps other processes from the folder for the time of the block."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_name(f"{folder.name}.lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def environment(requirements, folder=None):
     """The folder of a virtual environment with exactly what the file `requirements` pins.
 
     Its name holds a digest of the file and of the Python version, so that a changed pin makes a new one. A
-    half-made environment is made again: the mark that it is complete is written last.
+    half-made environment is made again: the mark that it is complete is written last. Of several processes that want
+    it one makes it.
     """
     requirements = pathlib.Path(requirements)
     if folder is None:
         text = requirements.read_bytes() + sys.version.encode()
         folder = cache_folder() / f"{requirements.stem}-{hashlib.sha256(text).hexdigest()[:12]}"
     folder = pathlib.Path(folder).absolute()
-    complete = folder / "complete"
-    if not complete.exists():
-        print(f"installing {requirements.name} into {folder} ...", flush=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--requirement", requirements], check=True)
-        complete.touch()
+    with _locked(folder):
+        if not (folder / "complete").exists():
+            _install(requirements, folder)
     return folder
+
+
+def _install(requirements, folder):
+    print(f"installing {requirements.name} into {folder} ...", file=sys.stderr, flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--requirement", requirements], check=True, stdout=sys.stderr)
+    (folder / "complete").touch()

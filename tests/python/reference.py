@@ -30,7 +30,7 @@ def redis(directory):
         raise StartError("redis-server is not installed (Debian: apt-get install redis-server)")
     port, log = free_port(), directory / "redis.log"
     argv = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", directory]
-    argv += ["--appendonly", "yes", "--appendfsync", "everysec"]
+    argv += ["--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0"]
 
     def listening():
         with socket.socket() as probe:

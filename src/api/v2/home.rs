@@ -43,6 +43,12 @@ const RELATIONS: &[Relation] = &[
         methods: &["GET"],
     },
     Relation {
+        name: "rel/queue_share",
+        template: "/v2/queues/{queue_name}/share",
+        variables: &[QUEUE],
+        methods: &["POST"],
+    },
+    Relation {
         name: "rel/queue_purge",
         template: "/v2/queues/{queue_name}/purge",
         variables: &[QUEUE],

@@ -8,30 +8,31 @@ use crate::config::value::Multi;
 section! {
     /// How tokens are checked.
     pub struct KeystoneAuthtoken {
-        /// Public URL of the identity service, sent to callers without a valid token.
-        www_authenticate_uri: Option<String> = "" [formerly(&["auth_uri"])],
+        /// Public URL of the identity service, sent to callers without a valid token. Unset: the public endpoint in the
+        /// catalogue.
+        www_authenticate_uri: Option<String> = "" [effective, formerly(&["auth_uri"])],
         /// Version of the identity API.
         auth_version: Option<String> = "",
-        /// Interface of the identity service in the catalogue.
-        interface: String = "internal",
-        /// Region of the identity service.
-        region_name: Option<String> = "",
-        /// Let callers without a valid token pass, marked as such.
-        delay_auth_decision: bool = "false",
-        /// Seconds within which the identity service must accept a connection.
-        http_connect_timeout: Option<u64> = "",
-        /// Times that a request to the identity service is repeated.
-        http_request_max_retries: u32 = "3",
+        /// Interface of the endpoint in the catalogue at which tokens are checked: public, internal or admin.
+        interface: String = "internal" [effective],
+        /// Region of that endpoint. Unset: the first one in the catalogue.
+        region_name: Option<String> = "" [effective],
+        /// Let callers without a valid token pass, as nobody: without a project, user or role.
+        delay_auth_decision: bool = "false" [effective],
+        /// Seconds that one request to the identity service may take. A check of a token ends after 2 s in any case.
+        http_connect_timeout: Option<u64> = "" [effective, min(1)],
+        /// Times that a request to the identity service is repeated when no answer came, within those 2 s.
+        http_request_max_retries: u32 = "3" [effective],
         /// Name of a cache in the environment of the request.
         cache: Option<String> = "",
-        /// File of the service's certificate.
-        certfile: Option<String> = "",
+        /// File of the certificate that the service shows to the identity service; its key may stand there too.
+        certfile: Option<String> = "" [effective],
         /// File of the service's private key.
-        keyfile: Option<String> = "",
-        /// File of the authorities that are trusted.
-        cafile: Option<String> = "",
-        /// Accept any certificate.
-        insecure: bool = "false",
+        keyfile: Option<String> = "" [effective],
+        /// File of the authorities that are trusted. Unset: those of the system.
+        cafile: Option<String> = "" [effective],
+        /// Accept any certificate of the identity service. Whoever can redirect its traffic is then believed.
+        insecure: bool = "false" [effective],
         /// Servers that share the cache of tokens. Unset: the cache is in the process.
         memcached_servers: Option<Vec<String>> = "" [formerly(&["memcache_servers"])],
         /// Seconds for which a checked token is remembered; -1 for not at all.
@@ -68,64 +69,67 @@ section! {
         memcache_username: Option<String> = "",
         /// Password there.
         memcache_password: Option<SecretString> = "",
-        /// Ask for the catalogue with each token.
-        include_service_catalog: bool = "true",
-        /// How binding of tokens is enforced: disabled, permissive, strict, required, or the name of a method.
-        enforce_token_bind: String = "permissive",
-        /// Roles that make a token that of a service; one of them is enough.
-        service_token_roles: Vec<String> = "service",
+        /// Ask for the catalogue with each token. Without it, application credentials with access rules are refused.
+        include_service_catalog: bool = "true" [effective],
+        /// What becomes of tokens that are bound to another proof, which this service cannot check: disabled accepts
+        /// them, permissive refuses only Kerberos, strict refuses them all, required and the name of a method refuse
+        /// every token.
+        enforce_token_bind: String = "permissive" [effective],
+        /// Roles that make a token that of a service, which may pass on tokens whose time has passed; one is enough.
+        service_token_roles: Vec<String> = "service" [effective],
         /// Accept service tokens only with one of those roles.
-        service_token_roles_required: bool = "true",
-        /// Type of this service in the catalogue, for the access rules of application credentials.
-        service_type: Option<String> = "",
+        service_token_roles_required: bool = "true" [effective],
+        /// Type of this service in the catalogue, such as messaging. Application credentials with access rules are
+        /// refused without it.
+        service_type: Option<String> = "" [effective],
     }
 
     /// The service's own account at the identity service; as trustee the one that acts for users who ask for it.
     pub struct Credentials {
-        /// Kind of credentials, such as password or v3applicationcredential.
-        auth_type: Option<String> = "" [formerly(&["auth_plugin"])],
+        /// Kind of credentials: password, v3password, v3applicationcredential, token or v3token.
+        auth_type: Option<String> = "" [effective, formerly(&["auth_plugin"])],
         /// Section that holds these options in place of this one.
-        auth_section: Option<String> = "",
-        /// URL of the identity service.
-        auth_url: Option<String> = "",
+        auth_section: Option<String> = "" [effective],
+        /// URL of the identity service, with or without the version at its end.
+        auth_url: Option<String> = "" [effective],
         /// Name of the user.
-        username: Option<String> = "" [formerly(&["user_name"])],
+        username: Option<String> = "" [effective, formerly(&["user_name"])],
         /// Id of the user.
-        user_id: Option<String> = "",
+        user_id: Option<String> = "" [effective],
         /// Password of the user.
-        password: Option<SecretString> = "",
+        password: Option<SecretString> = "" [effective],
         /// Name of the user's domain.
-        user_domain_name: Option<String> = "",
+        user_domain_name: Option<String> = "" [effective],
         /// Id of the user's domain.
-        user_domain_id: Option<String> = "",
+        user_domain_id: Option<String> = "" [effective],
         /// Name of the project.
-        project_name: Option<String> = "" [formerly(&["tenant_name"])],
+        project_name: Option<String> = "" [effective, formerly(&["tenant_name"])],
         /// Id of the project.
-        project_id: Option<String> = "" [formerly(&["tenant_id"])],
+        project_id: Option<String> = "" [effective, formerly(&["tenant_id"])],
         /// Name of the project's domain.
-        project_domain_name: Option<String> = "",
+        project_domain_name: Option<String> = "" [effective],
         /// Id of the project's domain.
-        project_domain_id: Option<String> = "",
+        project_domain_id: Option<String> = "" [effective],
         /// Name of the domain, for a token of a domain.
-        domain_name: Option<String> = "",
+        domain_name: Option<String> = "" [effective],
         /// Id of the domain, for a token of a domain.
-        domain_id: Option<String> = "",
+        domain_id: Option<String> = "" [effective],
         /// Name of the domain where none is given for the user or the project.
-        default_domain_name: Option<String> = "",
+        default_domain_name: Option<String> = "" [effective],
         /// Id of the domain where none is given for the user or the project.
-        default_domain_id: Option<String> = "",
+        default_domain_id: Option<String> = "" [effective],
         /// Scope of a token of the whole system: all.
-        system_scope: Option<String> = "",
+        system_scope: Option<String> = "" [effective],
         /// Id of the trust.
-        trust_id: Option<String> = "",
+        trust_id: Option<String> = "" [effective],
         /// Id of the application credential.
-        application_credential_id: Option<String> = "",
+        application_credential_id: Option<String> = "" [effective],
         /// Name of the application credential.
-        application_credential_name: Option<String> = "",
+        application_credential_name: Option<String> = "" [effective],
         /// Secret of the application credential.
-        application_credential_secret: Option<SecretString> = "",
+        application_credential_secret: Option<SecretString> = "" [effective],
         /// A token.
-        token: Option<SecretString> = "",
+        token: Option<SecretString> = "" [effective],
     }
 
     /// How another service is reached.
@@ -149,7 +153,7 @@ section! {
     /// Pre-signed URLs.
     pub struct SignedUrl {
         /// Key that signs URLs and confirmations. Unset: none can be made.
-        secret_key: Option<SecretString> = "",
+        secret_key: Option<SecretString> = "" [effective],
     }
 
     /// Policy: who may do what. The rules and their defaults are in policy.yaml.sample.

@@ -4,19 +4,20 @@ use redis::Value;
 
 use super::connection::Node;
 use super::{RedisStore, codec};
+use crate::storage::Result;
 
 /// Keys that are looked at, at most, for those of the Python driver.
 const LOOKS: usize = 10_000;
 
 impl RedisStore {
     /// Warns of servers that may evict or lose messages, and of data that this driver does not read. What a managed
-    /// service does not tell is taken as well.
-    pub(super) async fn inspect(&self) {
-        let nodes = match self.connection.masters().await {
+    /// service does not tell is taken as well. False where they cannot be reached.
+    pub(super) async fn inspect(&self) -> bool {
+        let nodes = match self.reached().await {
             Ok(nodes) => nodes,
             Err(error) => {
                 tracing::warn!(error.cause = ?error, "the message store cannot be reached yet");
-                return;
+                return false;
             }
         };
         for node in &nodes {
@@ -26,6 +27,16 @@ impl RedisStore {
         for node in &nodes {
             inspect_foreign(node).await;
         }
+        true
+    }
+
+    /// The servers, if all of them answer.
+    async fn reached(&self) -> Result<Vec<Node>> {
+        let nodes = self.connection.masters().await?;
+        for node in &nodes {
+            node.call(&redis::cmd("PING")).await?;
+        }
+        Ok(nodes)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Freeing the space of what is gone: a walk over all queues that goes on from call to call.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use super::library::Operation;
@@ -38,6 +39,10 @@ impl Sweeping {
 impl RedisStore {
     /// Frees what time has ended, at most `budget` messages; ends with `more` until all queues were visited.
     pub(super) async fn sweep_step(&self, now: Timestamp, budget: usize) -> Result<Swept> {
+        if !self.inspected.load(Ordering::Relaxed) {
+            let done = self.inspect().await;
+            self.inspected.store(done, Ordering::Relaxed);
+        }
         let mut walk = match self.sweeping.take() {
             Some(walk) => walk,
             None => Walk {

@@ -17,16 +17,14 @@ async fn discovery_names_what_there_is() {
     assert_eq!(home.header("content-type"), Some("application/json-home"));
     assert_eq!(home.header("cache-control"), Some("max-age=86400"));
     assert_eq!(home.json()["resources"]["rel/queue"]["href-template"], "/v2/queues/{queue_name}");
-    assert!(home.json()["resources"].get("rel/queue_share").is_none());
+    assert_eq!(home.json()["resources"]["rel/queue_share"]["hints"]["allow"], json!(["POST"]));
 }
 
 #[tokio::test]
 async fn unknown_routes_and_methods_say_so() {
     let app = TestApp::start(Store::Memory, "").await;
     let client = app.client("p");
-    for path in
-        ["/v2", "/v3/queues", "/nothing", "/v2/queues/q/share", "/v2/health", "/v2/pools", "/v1/queues"]
-    {
+    for path in ["/v2", "/v3/queues", "/nothing", "/v2/health", "/v2/pools", "/v1/queues"] {
         let answer = send(client.bare(Method::GET, path)).await.expect(404);
         assert_eq!(answer.json(), json!({ "title": "404 Not Found" }), "{path}");
     }

@@ -120,9 +120,27 @@ async fn an_open_door_to_the_network_must_be_asked_for() {
 }
 
 #[tokio::test]
-async fn authentication_that_is_not_there_is_never_served_open() {
-    let refused = refuse("[DEFAULT]\nauth_strategy = keystone\n").await;
-    assert!(refused.contains("auth_strategy") && refused.contains("keystone"), "{refused}");
+async fn authentication_without_an_account_of_our_own_is_never_served_open() {
+    let keystone = "[DEFAULT]\nauth_strategy = keystone\n[keystone_authtoken]\n";
+    let account = "auth_type = password\nuser_id = u\npassword = s3cret\nauth_url = http://127.0.0.1:1\n";
+    for (options, problem) in [
+        ("".to_owned(), "[keystone_authtoken] auth_type = : expected one of password"),
+        ("auth_type = v3oidcpassword\n".to_owned(), "auth_type = v3oidcpassword: expected one of password"),
+        (
+            "auth_type = password\nuser_id = u\n".to_owned(),
+            "[keystone_authtoken] password = : password needs it",
+        ),
+        (account.replace("http://127.0.0.1:1", "").clone(), "auth_url = : keystone needs it"),
+        (format!("{account}cafile = /nowhere\n"), "cafile = /nowhere: the authorities cannot be used"),
+        (format!("{account}keyfile = /k\n"), "keyfile = /k: expected certfile beside it"),
+        (
+            format!("{account}certfile = /nowhere\n"),
+            "certfile = /nowhere: the certificate or its key cannot be used",
+        ),
+    ] {
+        let refused = refuse(&format!("{keystone}{options}")).await;
+        assert!(refused.contains(problem) && !refused.contains("s3cret"), "{options}: {refused}");
+    }
 }
 
 #[tokio::test]

@@ -46,6 +46,8 @@ fn methods(segments: &[&str]) -> Option<Methods> {
             &[("GET", &[200]), ("PUT", &[201, 204]), ("PATCH", &[200, 404, 409, 415]), ("DELETE", &[204])]
         }
         ["v2", "queues", _, "purge"] => &[("POST", &[204])],
+        // Without a key, as the services here are, nothing can be shared.
+        ["v2", "queues", _, "share"] => &[("POST", &[400])],
         ["v2", "queues", _, "messages"] => &[("GET", &[200, 404]), ("POST", &[201]), ("DELETE", &[200, 204])],
         ["v2", "queues", _, "messages", _] => &[("GET", &[200, 404]), ("DELETE", &[204, 403])],
         ["v2", "queues", _, "claims"] => &[("POST", &[201, 204])],

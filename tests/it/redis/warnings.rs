@@ -2,10 +2,14 @@
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+use zaqar::clock::Timestamp;
+use zaqar::storage::Messages as _;
 
 use super::open;
 use crate::support::redis::{RedisServer, Setup};
@@ -75,4 +79,22 @@ async fn data_of_the_python_service_is_counted() {
 async fn a_server_that_tells_nothing_of_itself_is_taken() {
     let server = RedisServer::with(Setup::default().with(&["rename-command CONFIG \"\""]));
     assert_eq!(warned(&server).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_server_that_was_away_at_the_start_is_looked_at_later() {
+    let mut server = RedisServer::with(Setup::default().with(&["maxmemory-policy allkeys-lru"]));
+    server.kill();
+    let warnings = Warnings::default();
+    let _logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(warnings.clone()));
+    let store = open(&server.uri()).await;
+    assert!(warnings.0.lock().unwrap().iter().all(|warning| !warning.contains("allkeys-lru")));
+    server.restart();
+    let start = Instant::now();
+    while store.sweep(Timestamp::from_micros(1), 1).await.is_err() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it serves again");
+    }
+    store.sweep(Timestamp::from_micros(1), 1).await.unwrap();
+    let named = warnings.0.lock().unwrap().iter().filter(|warning| warning.contains("allkeys-lru")).count();
+    assert_eq!(named, 1);
 }

@@ -46,7 +46,7 @@ operations.claim = function(key, args)
   local q = enter(key, args)
   if not q then return gone() end
   local claim, grace, limit, most = args[3], tonumber(args[6]), tonumber(args[7]), tonumber(args[8])
-  local more = settle(q, limit)
+  local more = settle(q, math.floor(limit / 4))
   local record = call('HGET', key .. ':k', claim) or args[4] .. args[5]
   if int64(record, 9) <= q.now and #record > 16 then
     -- An ended claim of this id is still being given back: the caller comes again.
@@ -79,6 +79,10 @@ operations.claim = function(key, args)
     end
     hold.ids = hold.ids .. table.concat(held)
     found, examined, ended = found + #held, examined + #ids, #ids < count
+    if ended and more and found < limit then
+      -- What ended in a long backlog fills the page.
+      more, ended = settle(q, limit - found), false
+    end
   end
   store_hold(q, hold, claim, record)
   dispatch(q, ':o', sent, args[10], args[11], true)
