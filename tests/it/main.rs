@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod api;
+mod attacks;
 mod cloud;
 mod contract;
 mod faults;
@@ -15,3 +16,4 @@ mod server;
 mod sql;
 mod support;
 mod tenants;
+mod token_cache;

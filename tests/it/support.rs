@@ -6,6 +6,8 @@ pub(crate) mod database;
 pub(crate) mod fake_keystone;
 pub(crate) mod keystone;
 pub(crate) mod mariadb;
+pub(crate) mod memcached;
+pub(crate) mod neighbour;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;
