@@ -167,6 +167,20 @@ async fn many_callers_of_a_new_service_cause_one_login() {
 }
 
 #[tokio::test]
+async fn a_login_goes_on_when_its_caller_is_gone() {
+    let guarded = guarded("").await;
+    guarded.keystone.knows_member("t", "p");
+    // Longer than any request waits.
+    guarded.keystone.set_login(Fault::Slow(Duration::from_millis(2_500)));
+    let start = Instant::now();
+    guarded.get("/v2/queues", "t").await.expect(503);
+    while guarded.get("/v2/queues", "t").await.status != 200 {
+        assert!(start.elapsed() < Duration::from_mins(1), "it never came to an end");
+    }
+    assert_eq!(guarded.keystone.logins(), 1);
+}
+
+#[tokio::test]
 async fn a_wrong_password_does_not_lock_the_account() {
     let guarded = guarded("").await;
     guarded.keystone.set_login(Fault::Says(401, "{}".to_owned()));
