@@ -8,6 +8,7 @@ mod contract;
 mod faults;
 mod model;
 mod moves;
+mod policy;
 mod property;
 mod redis;
 mod server;
