@@ -24,9 +24,10 @@ pub fn policy_source(config: &Config) -> Source {
 /// upgraded would refuse callers that it served before.
 fn defaults(config: &Config) -> Defaults {
     let options = &config.oslo_policy;
-    match options.enforce_new_defaults && config.is_in_file(SECTION, "enforce_new_defaults") {
-        true => Defaults::New { scopes: options.enforce_scope },
-        false => Defaults::Reference,
+    if options.enforce_new_defaults && config.is_in_file(SECTION, "enforce_new_defaults") {
+        Defaults::New { scopes: options.enforce_scope }
+    } else {
+        Defaults::Reference
     }
 }
 

@@ -61,10 +61,10 @@ struct Check {
     /// A role of the caller; may be repeated
     #[arg(long, value_name = "ROLE")]
     role: Vec<String>,
-    /// The caller: a JSON object of credentials (roles, project_id, user_id …), or several
+    /// The caller: a JSON object of credentials (such as `roles`, `project_id`), or several
     #[arg(long, value_name = "PATH")]
     credentials: Option<PathBuf>,
-    /// What the caller wants to do it to: a JSON object (project_id, queue_name), or several
+    /// What the caller wants to do it to: a JSON object (`project_id`, `queue_name`), or several
     #[arg(long, value_name = "PATH")]
     target: Option<PathBuf>,
     /// Ask only for this rule; may be repeated

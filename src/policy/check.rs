@@ -9,7 +9,7 @@ use super::value::Value;
 
 /// A check, or several joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Check {
+pub(super) enum Check {
     /// `@`: everybody.
     Always,
     /// `!`: nobody.
@@ -28,7 +28,7 @@ pub enum Check {
 
 /// A check of one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leaf {
+pub(super) struct Leaf {
     /// The check as it was written.
     written: String,
     kind: Kind,
@@ -49,16 +49,16 @@ enum Kind {
 
 /// The evaluation met what oslo.policy raises an error on; nobody is permitted then, whatever stands around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault;
+pub(super) struct Fault;
 
 /// What an evaluation looks at.
-pub struct Scene<'a> {
+pub(super) struct Scene<'a> {
     /// Every rule; the references in checks count through them.
-    pub rules: &'a [Check],
+    pub(super) rules: &'a [Check],
     /// The caller.
-    pub credentials: &'a dyn Facts,
+    pub(super) credentials: &'a dyn Facts,
     /// What it wants to do it to.
-    pub target: &'a dyn Facts,
+    pub(super) target: &'a dyn Facts,
 }
 
 impl Check {
@@ -68,7 +68,7 @@ impl Check {
     }
 
     /// Whether it holds. `and` and `or` go from left to right and end as soon as the answer is known.
-    pub fn holds(&self, scene: &Scene<'_>) -> Result<bool, Fault> {
+    pub(super) fn holds(&self, scene: &Scene<'_>) -> Result<bool, Fault> {
         match self {
             Self::Always => Ok(true),
             Self::Never | Self::Broken(_) => Ok(false),
@@ -224,8 +224,7 @@ fn same_letters(one: &str, other: &str) -> bool {
 fn find(credentials: &dyn Facts, path: &[String], wanted: &str) -> Result<bool, Fault> {
     let Some((first, rest)) = path.split_first() else { return Err(Fault) };
     match credentials.fact(first) {
-        None => Ok(false),
-        Some(Fact::Texts([])) => Ok(false),
+        None | Some(Fact::Texts([])) => Ok(false),
         Some(Fact::Texts(texts)) if rest.is_empty() => Ok(texts.iter().any(|text| text == wanted)),
         Some(Fact::Value(value)) => find_in(value, rest, wanted),
         Some(fact) if rest.is_empty() => Ok(fact.text() == wanted),

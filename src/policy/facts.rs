@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::Target;
 use super::value::Value;
 use crate::auth::Identity;
+use crate::model::ProjectId;
 
 /// Values by key. A key without a value differs from one whose value is nothing.
 pub trait Facts {
@@ -63,7 +64,7 @@ impl Facts for Credentials<'_> {
         let service_user = service.and_then(|service| service.user.as_ref());
         Some(match key {
             "roles" => Fact::Texts(&identity.roles),
-            "project_id" | "project" => Fact::of(identity.project.as_ref().map(|project| project.as_str())),
+            "project_id" | "project" => Fact::of(identity.project.as_ref().map(ProjectId::as_str)),
             "user_id" | "user" => Fact::of(user.map(|user| user.id.as_str())),
             "domain_id" | "domain" => Fact::of(identity.domain_id.as_deref()),
             "user_domain_id" | "user_domain" => Fact::of(user.and_then(|user| user.domain_id.as_deref())),
@@ -78,7 +79,7 @@ impl Facts for Credentials<'_> {
             "service_user_id" => Fact::of(service_user.map(|user| user.id.as_str())),
             "service_user_domain_id" => Fact::of(service_user.and_then(|user| user.domain_id.as_deref())),
             "service_project_id" => {
-                Fact::of(service.and_then(|service| service.project.as_ref()).map(|project| project.as_str()))
+                Fact::of(service.and_then(|service| service.project.as_ref()).map(ProjectId::as_str))
             }
             "service_project_domain_id" => {
                 let project = service.and_then(|service| service.project_details.as_ref());

@@ -9,26 +9,26 @@ use super::parse::Written;
 
 /// A rule of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileRule {
+pub(super) struct FileRule {
     /// Its name.
-    pub name: String,
+    pub(super) name: String,
     /// Its check.
-    pub written: Written,
+    pub(super) written: Written,
     /// The line of its name, from 1.
-    pub line: usize,
+    pub(super) line: usize,
 }
 
 /// Why a text is no policy file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileError {
+pub(super) struct FileError {
     /// The line, from 1.
-    pub line: usize,
+    pub(super) line: usize,
     /// What is wrong there, in one line.
-    pub problem: String,
+    pub(super) problem: String,
 }
 
 /// The rules in the order of the file. Of two with one name the later counts.
-pub fn parse(text: &str) -> Result<Vec<FileRule>, FileError> {
+pub(super) fn parse(text: &str) -> Result<Vec<FileRule>, FileError> {
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(Vec::new());
     }
@@ -45,7 +45,7 @@ pub fn parse(text: &str) -> Result<Vec<FileRule>, FileError> {
 }
 
 /// Whether the text is JSON, which files once were.
-pub fn is_json(text: &str) -> bool {
+pub(super) fn is_json(text: &str) -> bool {
     text.trim_start().starts_with('{')
 }
 

@@ -5,7 +5,7 @@ use super::value::float;
 
 /// The left side of a general check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Left {
+pub(super) enum Left {
     /// A literal, as Python's `str` writes its value.
     Literal(String),
     /// The keys on the way through the credentials.
@@ -27,7 +27,7 @@ const CONSTANTS: &[&str] = &["None", "True", "False"];
 
 impl Left {
     /// Reads the text before the first colon of a check.
-    pub fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let literal = CONSTANTS.contains(&text).then(|| text.to_owned());
         let literal = literal.or_else(|| quoted(text)).or_else(|| number(text));
         match literal {

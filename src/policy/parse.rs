@@ -7,7 +7,7 @@
 use super::check::{Check, Leaf};
 
 /// How deep checks may be nested by `not` and parentheses; a text beyond it is not understood.
-pub const DEEPEST: usize = 100;
+pub(super) const DEEPEST: usize = 100;
 
 /// What a policy file says of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Written {
 
 impl Written {
     /// The tree of checks.
-    pub fn parse(&self) -> Check {
+    pub(super) fn parse(&self) -> Check {
         match self {
             Self::Text(text) => parse_text(text),
             Self::Lists(lists) => parse_lists(lists),

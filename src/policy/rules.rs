@@ -85,17 +85,17 @@ impl Rules {
                 written.insert(rule.name, rule.written);
             }
         }
-        let mut rules = Self::compile(written, &places, defaults, findings);
+        let mut rules = Self::compile(&written, &places, defaults, findings);
         rules.resolve(fallback);
         rules.refuse()?;
         rules.find_mistakes(&known, fallback);
         rules.find_redundant();
-        rules.findings.sort_by(|one, other| one.place.line.cmp(&other.place.line));
+        rules.findings.sort_by_key(|finding| (finding.place.file.clone(), finding.place.line));
         Ok(rules)
     }
 
     fn compile(
-        written: BTreeMap<String, Written>,
+        written: &BTreeMap<String, Written>,
         places: &BTreeMap<String, Place>,
         defaults: Defaults,
         findings: Vec<Finding>,
@@ -129,7 +129,7 @@ impl Rules {
                      write what it would answer with roles and rules",
                     entry.name
                 );
-                return Err(self.refusal(entry, problem));
+                return Err(refusal(entry, problem));
             }
         }
         let mut depths = vec![None; self.checks.len()];
@@ -151,7 +151,7 @@ impl Rules {
             let problem = format!("rules refer to each other in a circle: {}", names.join(" -> "));
             // The defaults have no circle, so that some rule of it stands in a file.
             let place = way[start..].iter().find(|at| self.entries[**at].place.is_some()).unwrap_or(&at);
-            return Err(self.refusal(&self.entries[*place], problem));
+            return Err(refusal(&self.entries[*place], problem));
         }
         way.push(at);
         let mut referred = Vec::new();
@@ -163,17 +163,10 @@ impl Rules {
         way.pop();
         let depth = deepest + self.checks[at].depth() + 1;
         if depth > DEEPEST {
-            return Err(self.refusal(&self.entries[at], "rules refer to others too deep".to_owned()));
+            return Err(refusal(&self.entries[at], "rules refer to others too deep".to_owned()));
         }
         depths[at] = Some(depth);
         Ok(depth)
-    }
-
-    fn refusal(&self, entry: &Entry, problem: String) -> PolicyError {
-        match &entry.place {
-            Some(place) => PolicyError::broken(&place.file, place.line, problem),
-            None => PolicyError::Refused(problem),
-        }
     }
 
     /// Notes checks that could not be understood, references to nothing, and names that nothing asks for.
@@ -257,6 +250,14 @@ impl Rules {
     /// Whether the caller's token is of a scope that the rule is for.
     fn in_scope(&self, rule: Rule, credentials: &dyn Facts) -> bool {
         self.defaults.scopes(rule).is_none_or(|scopes| scopes.contains(&Scope::of(credentials)))
+    }
+}
+
+/// The refusal of a rule.
+fn refusal(entry: &Entry, problem: String) -> PolicyError {
+    match &entry.place {
+        Some(place) => PolicyError::broken(&place.file, place.line, problem),
+        None => PolicyError::Refused(problem),
     }
 }
 

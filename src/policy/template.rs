@@ -6,7 +6,7 @@ use super::facts::Facts;
 
 /// A text that a target completes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template {
+pub(super) struct Template {
     parts: Vec<Part>,
 }
 
@@ -23,7 +23,7 @@ enum Part {
 
 /// A template after a look at the target.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Filled<'a> {
+pub(super) enum Filled<'a> {
     /// The text.
     Text(Cow<'a, str>),
     /// The target lacks a key.
@@ -34,7 +34,7 @@ pub enum Filled<'a> {
 
 impl Template {
     /// Reads the text.
-    pub fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let (mut parts, mut rest) = (Vec::new(), text);
         while let Some((before, after)) = rest.split_once('%') {
             push(&mut parts, before);
@@ -54,13 +54,13 @@ impl Template {
     }
 
     /// What is wrong with it, if anything.
-    pub fn problem(&self) -> Option<&'static str> {
+    pub(super) fn problem(&self) -> Option<&'static str> {
         let odd = |part: &Part| matches!(part, Part::Odd(_) | Part::Fault);
         self.parts.iter().any(odd).then_some("of the forms with % only %(key)s and %% can be used")
     }
 
     /// The text for that target. What comes first decides: a key that is missing, or a fault.
-    pub fn fill<'a>(&'a self, target: &'a dyn Facts) -> Filled<'a> {
+    pub(super) fn fill<'a>(&'a self, target: &'a dyn Facts) -> Filled<'a> {
         match self.parts.as_slice() {
             [] => return Filled::Text(Cow::Borrowed("")),
             [Part::Text(text)] => return Filled::Text(Cow::Borrowed(text)),

@@ -144,7 +144,8 @@ fn circles_and_questions_to_others_are_refused_with_file_and_line() {
     assert_eq!(fallback, "policy.yaml:1: rules refer to each other in a circle: default -> default");
     let remote = refused("\n\"queues:get\": \"role:x or https://example/%(queue_name)s\"\n");
     assert!(remote.starts_with("policy.yaml:2: queues:get asks another server"), "{remote}");
-    let long = (0..1000).map(|n| format!("r{n}: rule:r{}\n", n + 1)).collect::<String>() + "r1000: '@'\n";
+    let long: Vec<_> = (0..1000).map(|n| format!("r{n}: rule:r{}", n + 1)).collect();
+    let long = long.join("\n") + "\nr1000: '@'\n";
     assert!(refused(&long).contains("too deep"), "{}", refused(&long));
 }
 
