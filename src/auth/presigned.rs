@@ -154,7 +154,7 @@ mod tests {
             .header("openstack-system-scope", "all");
         let (request, ()) = request.body(()).unwrap().into_parts();
         let who = Presigned::new(key, Clock::system()).identity(&request).unwrap().unwrap();
-        assert_eq!(who, Identity { project: Some(ProjectId::new("p")), ..Identity::default() });
+        assert_eq!(who, Identity { project: Some(ProjectId::new("p")), signed: true, ..Identity::default() });
     }
 
     #[test]
