@@ -46,7 +46,8 @@ impl App {
     /// Makes the service that a configuration describes; opens its stores.
     pub async fn from_config(config: &Config, clock: Clock) -> anyhow::Result<Self> {
         refuse_unsafe(config)?;
-        let gate = identity::gate(config, &clock)?;
+        let tasks = TaskTracker::new();
+        let gate = identity::gate(config, &clock, tasks.clone())?;
         let vault = vault(config);
         // Before anything is opened: whoever may do what must be known.
         let policy = Policy::load(policy_source(config))?;
@@ -56,7 +57,7 @@ impl App {
         let stores = stores::open(config).await?;
         let (settings, opener) = (settings(config, policy.clone()), pools::opener(config));
         let presigned = Presigned::new(settings.signing_key.clone(), clock.clone());
-        let service = Service::with_pools(settings, stores, opener, clock, vault, TaskTracker::new());
+        let service = Service::with_pools(settings, stores, opener, clock, vault, tasks);
         let disable_file = config.listener.healthcheck_disable_file.as_ref().map(PathBuf::from);
         let api = Api {
             service: service.clone(),

@@ -61,7 +61,7 @@ pub enum Error {
     #[error("not authenticated")]
     Unauthorized(Arc<String>),
     /// Nobody knows what the caller's token is worth.
-    #[error("the identity service cannot be asked")]
+    #[error("nobody knows what the token is worth")]
     IdentityUnavailable,
     /// The policy forbids it.
     #[error("forbidden by policy")]

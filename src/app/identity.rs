@@ -1,10 +1,13 @@
 //! The gate that `[DEFAULT] auth_strategy` asks for.
 
 mod account;
+mod cache;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
 
 use crate::auth::{
     Binding, Gate, HttpError, HttpSettings, Keystone, KeystoneSettings, TokenSettings, Tokens,
@@ -15,14 +18,14 @@ use crate::config::{AuthStrategy, Config, ConfigError};
 const SECTION: &str = "keystone_authtoken";
 
 /// The gate of the service, or the option that cannot be used.
-pub(super) fn gate(config: &Config, clock: &Clock) -> Result<Gate, ConfigError> {
+pub(super) fn gate(config: &Config, clock: &Clock, tasks: TaskTracker) -> Result<Gate, ConfigError> {
     match config.default.auth_strategy {
         AuthStrategy::None | AuthStrategy::Noauth => Ok(Gate::open()),
-        AuthStrategy::Keystone => Ok(Gate::guarded(tokens(config, clock)?)),
+        AuthStrategy::Keystone => Ok(Gate::guarded(tokens(config, clock, tasks)?)),
     }
 }
 
-fn tokens(config: &Config, clock: &Clock) -> Result<Tokens, ConfigError> {
+fn tokens(config: &Config, clock: &Clock, tasks: TaskTracker) -> Result<Tokens, ConfigError> {
     let options = &config.keystone_authtoken;
     let keystone = Arc::new(keystone(config, clock)?);
     let settings = TokenSettings {
@@ -33,7 +36,8 @@ fn tokens(config: &Config, clock: &Clock) -> Result<Tokens, ConfigError> {
         binding: Binding::from_name(&options.enforce_token_bind.to_ascii_lowercase()),
     };
     let authenticate_at = keystone.www_authenticate_uri();
-    Ok(Tokens::new(settings, keystone, authenticate_at, clock.clone()))
+    let cache = Arc::new(cache::cached(config, keystone, clock, tasks)?);
+    Ok(Tokens::new(settings, cache, authenticate_at, clock.clone()))
 }
 
 fn keystone(config: &Config, clock: &Clock) -> Result<Keystone, ConfigError> {

@@ -111,6 +111,11 @@ impl TokenCache {
             jws: settings.jws.map(Arc::new),
         }
     }
+
+    /// How many tokens are remembered in the process. Looks at them all.
+    pub fn remembered(&self) -> u64 {
+        self.memory.tokens.iter().count() as u64
+    }
 }
 
 #[async_trait]

@@ -10,6 +10,7 @@ mod connection;
 mod ring;
 mod server;
 mod text;
+mod tls;
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use secrecy::SecretString;
 pub use self::address::Address;
 use self::connection::Request;
 use self::server::Server;
+pub use self::tls::{TlsError, client_config};
 
 /// The largest value that is sent or accepted, in bytes: memcached's own limit, and that of the Python client.
 const MAX_VALUE: usize = 1 << 20;
@@ -88,10 +90,9 @@ impl Memcached {
             match server.call(&self.settings, Request { name, value: None }).await {
                 Ok(Some(found)) => return found.bytes(),
                 Ok(None) if self.replicates() => {}
-                Ok(None) => return None,
                 // Another server is asked only if this one did not take the time for it.
                 Err(error) if is_quick(&error) => {}
-                Err(_) => return None,
+                Ok(None) | Err(_) => return None,
             }
         }
         None

@@ -138,6 +138,26 @@ mod tests {
     }
 
     #[test]
+    fn a_signed_request_is_of_its_project_and_of_nobody_with_a_role() {
+        let key = SigningKey::new(Some(&"sekret".into()));
+        let expires = iso8601::parse("2099-01-01T00:00:00").unwrap();
+        let paths = vec!["/v2/queues/q/messages"];
+        let grant = Grant { paths, methods: vec!["GET"], project: "p", expires };
+        let request = http::Request::get("/v2/queues/q/messages")
+            .header("url-signature", key.sign(&grant).unwrap())
+            .header("url-expires", "2099-01-01T01:00:00+01:00")
+            .header("url-methods", "GET")
+            .header("url-paths", "/v2/queues/q/messages")
+            .header("x-project-id", "p")
+            .header("x-roles", "admin")
+            .header("x-user-id", "root")
+            .header("openstack-system-scope", "all");
+        let (request, ()) = request.body(()).unwrap().into_parts();
+        let who = Presigned::new(key, Clock::system()).identity(&request).unwrap().unwrap();
+        assert_eq!(who, Identity { project: Some(ProjectId::new("p")), ..Identity::default() });
+    }
+
+    #[test]
     fn a_signed_path_covers_itself_and_what_lies_below() {
         let signed = "/v2/queues/q/messages";
         for path in ["/v2/queues/q/messages", "/v2/queues/q/messages/0198a3c1-7d3f"] {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use super::{Identity, Named};
 use crate::clock::Timestamp;
@@ -109,7 +109,7 @@ struct Description {
     is_admin_project: Option<bool>,
     catalog: Option<Vec<Service>>,
     application_credential: Option<Credential>,
-    bind: Option<BTreeMap<Box<str>, IgnoredAny>>,
+    bind: Option<BTreeMap<Box<str>, Box<RawValue>>>,
 }
 
 /// A user or project, with its domain.

@@ -20,7 +20,7 @@ pub(super) fn table_with(table: &'static [Group], section: &str) -> (&'static [G
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret as _;
+    use secrecy::ExposeSecret;
 
     use crate::config::{Config, Sources};
 
@@ -35,7 +35,7 @@ mod tests {
             (account.username.as_deref(), account.auth_section.as_deref()),
             (Some("zaqar"), Some("Service Auth"))
         );
-        assert_eq!(account.password.as_ref().map(|password| password.expose_secret()), Some("u!"));
+        assert_eq!(account.password.as_ref().map(ExposeSecret::expose_secret), Some("u!"));
         assert_eq!(config.keystone_authtoken.cafile.as_deref(), Some("/ca"));
         assert_eq!(config.notes, Vec::<String>::new());
         let refusal = config.refuse("Service Auth", "username", "zaqar", "x").to_string();

@@ -88,7 +88,7 @@ impl Pools {
     /// All pools, by name; read where they were not read yet.
     pub async fn all(&self) -> Result<Vec<Pool>> {
         if !self.rows().read {
-            self.refresh().await?;
+            self.follow().await?;
         }
         Ok(self.rows().pools.values().map(|(pool, _)| pool.clone()).collect())
     }
@@ -115,12 +115,13 @@ impl Pools {
         slot.open(&self.opener).await
     }
 
-    /// Reads the pools again. Stores of pools that are gone or lie elsewhere are closed when their calls have ended.
+    /// Reads the pools again, after [`Pools::reach`] and what came of it. Stores of pools that are gone or lie elsewhere
+    /// are closed when their calls have ended.
     pub async fn refresh(&self) -> Result<()> {
         self.read(true).await
     }
 
-    /// The same because another node changed them: what callers of [`Pools::reach`] look at stays open.
+    /// The same for everybody else: what callers of [`Pools::reach`] look at stays open.
     pub async fn follow(&self) -> Result<()> {
         self.read(false).await
     }
@@ -204,7 +205,7 @@ impl Pools {
 
     /// The slot of a pool that was registered since the pools were read.
     async fn new_slot(&self, name: &PoolName) -> Result<Arc<Slot>> {
-        self.refresh().await?;
+        self.follow().await?;
         self.slot(name).ok_or(Error::Gone)
     }
 }

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod api;
+mod attacks;
 mod cloud;
 mod contract;
 mod faults;
+mod identity;
 mod model;
 mod moves;
 mod policy;
@@ -15,3 +17,4 @@ mod server;
 mod sql;
 mod support;
 mod tenants;
+mod token_cache;

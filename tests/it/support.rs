@@ -3,7 +3,10 @@
 pub(crate) mod client;
 pub(crate) mod cloud;
 pub(crate) mod database;
+pub(crate) mod fake_keystone;
 pub(crate) mod mariadb;
+pub(crate) mod memcached;
+pub(crate) mod neighbour;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;

@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tarfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -43,6 +44,27 @@ def environment(requirements, folder=None):
         if not (folder / "complete").exists():
             _install(requirements, folder)
     return folder
+
+
+def source(name, requirements, part):
+    """The folder `part` of the source distribution of a package, in the version that the file `requirements` pins.
+
+    For tests that a package leaves out of what it installs.
+    """
+    pin = next(line for line in pathlib.Path(requirements).read_text().splitlines() if line.startswith(f"{name}=="))
+    folder = cache_folder().absolute() / f"{pin.replace('==', '-')}-source"
+    with _locked(folder):
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            pip = [environment(requirements) / "bin" / "python", "-m", "pip", "download", "--quiet"]
+            pip += ["--disable-pip-version-check", "--no-deps", "--no-binary", ":all:", "--dest", folder, pin]
+            subprocess.run(pip, check=True, stdout=sys.stderr)
+            (archive,) = folder.glob("*.tar.gz")
+            with tarfile.open(archive) as unpacked:
+                unpacked.extractall(folder, filter="data")
+            (folder / "complete").touch()
+    (found,) = folder.glob(f"*/{part}")
+    return found
 
 
 def _install(requirements, folder):

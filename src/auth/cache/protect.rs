@@ -102,7 +102,7 @@ impl Slot {
         hmac::verify(signing, payload, &signature).ok()?;
         let payload = BASE64_STANDARD.decode(payload).ok()?;
         match cipher {
-            Some(key) => decrypt(key, payload),
+            Some(key) => decrypt(key, &payload),
             None => Some(payload),
         }
     }
@@ -135,7 +135,7 @@ fn encrypt(key: &[u8; PART], document: &[u8]) -> Option<Vec<u8>> {
     Some(payload)
 }
 
-fn decrypt(key: &[u8; PART], payload: Vec<u8>) -> Option<Vec<u8>> {
+fn decrypt(key: &[u8; PART], payload: &[u8]) -> Option<Vec<u8>> {
     let key = UnboundCipherKey::new(&AES_128, key).ok()?;
     let (vector, text) = payload.split_at_checked(PART)?;
     let context = DecryptionContext::Iv128(FixedLength::from(<[u8; PART]>::try_from(vector).ok()?));

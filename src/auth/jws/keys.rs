@@ -86,7 +86,7 @@ impl Repository {
                 self.keys.store(Arc::new(keys));
             }
             Err(error) => {
-                tracing::error!("the keys of signed tokens cannot be read, the old ones stay: {error}")
+                tracing::error!("the keys of signed tokens cannot be read, the old ones stay: {error}");
             }
         }
         *seen = unseen;

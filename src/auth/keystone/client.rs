@@ -70,7 +70,7 @@ impl Client {
         if let Some(file) = &settings.authorities {
             let unusable = |error: String| HttpError::Authorities(error);
             let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
-            let authorities = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(reason(error)))?;
+            let authorities = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(reason(&error)))?;
             if authorities.is_empty() {
                 return Err(unusable("no certificate in it".to_owned()));
             }
@@ -79,7 +79,7 @@ impl Client {
         if let Some((certificate, key)) = &settings.certificate {
             builder = builder.identity(identity(certificate, key.as_ref())?);
         }
-        let http = builder.build().map_err(|error| HttpError::Client(reason(error)))?;
+        let http = builder.build().map_err(|error| HttpError::Client(reason(&error)))?;
         Ok(Self { http, attempt: settings.attempt, retries: settings.retries })
     }
 
@@ -134,7 +134,7 @@ impl Failure {
 }
 
 async fn attempt(request: RequestBuilder) -> Result<Answer, Failure> {
-    let transport = |error| Failure::Transport(reason(error));
+    let transport = |error| Failure::Transport(reason(&error));
     let mut response = request.send().await.map_err(transport)?;
     let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
     let body = read(response).await?;
@@ -143,7 +143,7 @@ async fn attempt(request: RequestBuilder) -> Result<Answer, Failure> {
 
 async fn read(mut response: Response) -> Result<Bytes, Failure> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| Failure::Transport(reason(error)))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| Failure::Transport(reason(&error)))? {
         if body.len() + chunk.len() > LONGEST {
             return Err(Failure::Answer("its answer is too long"));
         }
@@ -160,7 +160,7 @@ fn identity(certificate: &PathBuf, key: Option<&PathBuf>) -> Result<Identity, Ht
         pem.push(b'\n');
         pem.extend(std::fs::read(key).map_err(unusable)?);
     }
-    Identity::from_pem(&pem).map_err(|error| HttpError::Certificate(reason(error)))
+    Identity::from_pem(&pem).map_err(|error| HttpError::Certificate(reason(&error)))
 }
 
 /// A redirection leads on only within the same server: the next one must not see our token.
@@ -170,9 +170,9 @@ fn stay(attempt: Attempt<'_>) -> reqwest::redirect::Action {
 }
 
 /// An error with its causes, on one line. The URL in it holds no secret.
-fn reason(error: reqwest::Error) -> String {
+fn reason(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
+    let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {
         let _ = write!(text, ": {next}");
         cause = next.source();

@@ -144,10 +144,10 @@ impl Session {
                 self.interface
             ))
         })?;
-        if self.learns {
-            if let Some(public) = catalogue::identity(services, "public", self.region.as_deref()) {
-                self.public_uri.store(Arc::new(public));
-            }
+        if self.learns
+            && let Some(public) = catalogue::identity(services, "public", self.region.as_deref())
+        {
+            self.public_uri.store(Arc::new(public));
         }
         let expires_at = token::time(&description.expires_at).ok_or_else(malformed)?;
         Ok(Own { token, endpoint, renew_at: self.renew_at(expires_at) })

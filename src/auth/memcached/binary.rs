@@ -116,9 +116,10 @@ mod tests {
     use super::*;
 
     fn packet(magic: u8, command: u8, status: u16, extras: &[u8], value: &[u8]) -> Vec<u8> {
-        let mut packet = vec![magic, command, 0, 0, extras.len() as u8, 0];
+        let length = |bytes: usize| u32::try_from(bytes).unwrap().to_be_bytes();
+        let mut packet = vec![magic, command, 0, 0, length(extras.len())[3], 0];
         packet.extend(status.to_be_bytes());
-        packet.extend(((extras.len() + value.len()) as u32).to_be_bytes());
+        packet.extend(length(extras.len() + value.len()));
         packet.resize(HEAD, 0);
         packet.extend([extras, value].concat());
         packet

@@ -123,7 +123,7 @@ mod tests {
         ] {
             assert!(got(answer).await.is_err(), "{}", answer.escape_ascii());
         }
-        assert!(got(&[b'x'; 100_000]).await.is_err());
+        assert!(got(&vec![b'x'; 100_000]).await.is_err());
     }
 
     #[tokio::test]

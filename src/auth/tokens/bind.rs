@@ -32,7 +32,6 @@ impl Binding {
     pub(super) fn permits(&self, bind: &[Box<str>]) -> bool {
         let is_bound_to = |kind: &str| bind.iter().any(|bound| **bound == *kind);
         let refusal = match self {
-            Self::Disabled => None,
             Self::Required if bind.is_empty() => Some("it is not bound, which enforce_token_bind demands"),
             Self::Named(kind) if !is_bound_to(kind) => {
                 Some("it is not bound to what enforce_token_bind names")
@@ -40,9 +39,10 @@ impl Binding {
             Self::Permissive if is_bound_to("kerberos") => {
                 Some("it is bound to Kerberos, which is not checked here")
             }
-            Self::Permissive => None,
-            _ if bind.is_empty() => None,
-            _ => Some("what it is bound to is not checked here"),
+            Self::Strict | Self::Required | Self::Named(_) if !bind.is_empty() => {
+                Some("what it is bound to is not checked here")
+            }
+            _ => None,
         };
         if let Some(reason) = refusal {
             tracing::info!(token.bind = bind.join(","), "a token is refused: {reason}");

@@ -33,42 +33,48 @@ section! {
         cafile: Option<String> = "" [effective],
         /// Accept any certificate of the identity service. Whoever can redirect its traffic is then believed.
         insecure: bool = "false" [effective],
-        /// Servers that share the cache of tokens. Unset: the cache is in the process.
-        memcached_servers: Option<Vec<String>> = "" [formerly(&["memcache_servers"])],
-        /// Seconds for which a checked token is remembered; -1 for not at all.
-        token_cache_time: i64 = "300",
-        /// What is done to tokens in shared caches: None, MAC (signed) or ENCRYPT (encrypted too).
-        memcache_security_strategy: String = "None" [one_of(&["None", "MAC", "ENCRYPT"])],
-        /// Key of that protection.
-        memcache_secret_key: Option<SecretString> = "",
-        /// Speak TLS to those servers.
-        memcache_tls_enabled: bool = "false",
-        /// File of the authorities that are trusted there.
-        memcache_tls_cafile: Option<String> = "",
+        /// Servers of memcached on which services share what they know of tokens, as host, host:port, [address]:port or
+        /// unix:path, in the same order on all services. Unset: each process remembers for itself.
+        memcached_servers: Option<Vec<String>> = "" [effective, formerly(&["memcache_servers"])],
+        /// Seconds for which a checked token is remembered, and may outlive its revocation; 0 or -1 for not at all.
+        token_cache_time: i64 = "300" [effective],
+        /// What is done to tokens on those servers: None, MAC (signed) or ENCRYPT (encrypted too). With None whoever can
+        /// write to a server can make himself anybody.
+        memcache_security_strategy: String = "None" [effective, one_of(&["None", "MAC", "ENCRYPT"])],
+        /// Key of that protection, the same on all services.
+        memcache_secret_key: Option<SecretString> = "" [effective],
+        /// Speak TLS to those servers. Every token then lies on all of them, as the Python services have it.
+        memcache_tls_enabled: bool = "false" [effective],
+        /// File of the authorities that are trusted there. Needed with TLS.
+        memcache_tls_cafile: Option<String> = "" [effective],
         /// File of the service's certificate there.
-        memcache_tls_certfile: Option<String> = "",
+        memcache_tls_certfile: Option<String> = "" [effective],
         /// File of the service's private key there.
-        memcache_tls_keyfile: Option<String> = "",
-        /// Ciphers that are allowed there.
-        memcache_tls_allowed_ciphers: Option<String> = "",
-        /// Seconds for which a dead server is not tried again.
-        memcache_pool_dead_retry: u64 = "300",
-        /// The most connections to each server.
-        memcache_pool_maxsize: u32 = "10",
-        /// Seconds that a server has to answer.
-        memcache_pool_socket_timeout: u64 = "3",
+        memcache_tls_keyfile: Option<String> = "" [effective],
+        /// Ciphers that are allowed there. Must be unset: those that are considered safe are.
+        memcache_tls_allowed_ciphers: Option<String> = "" [effective],
+        /// Seconds for which a server that failed is not tried again.
+        memcache_pool_dead_retry: u64 = "300" [effective],
+        /// The most connections to each server; 0 for no limit.
+        memcache_pool_maxsize: u32 = "10" [effective],
+        /// Seconds that a server has to answer; never more than one.
+        memcache_pool_socket_timeout: u64 = "3" [effective],
         /// Seconds after which an unused connection is closed.
-        memcache_pool_unused_timeout: u64 = "60",
-        /// Seconds to wait for a free connection.
-        memcache_pool_conn_get_timeout: u64 = "10",
-        /// Share connections between requests.
-        memcache_use_advanced_pool: bool = "true",
-        /// Log in at those servers.
-        memcache_sasl_enabled: bool = "false",
+        memcache_pool_unused_timeout: u64 = "60" [effective],
+        /// Seconds to wait for a free connection; never more than one.
+        memcache_pool_conn_get_timeout: u64 = "10" [effective],
+        /// Mind the five options above. Off: a server that failed is tried again after 30 s, and there is no limit to
+        /// connections.
+        memcache_use_advanced_pool: bool = "true" [effective],
+        /// Log in at those servers (SASL). Every token then lies on all of them, as the Python services have it.
+        memcache_sasl_enabled: bool = "false" [effective],
         /// User there.
-        memcache_username: Option<String> = "",
+        memcache_username: Option<String> = "" [effective],
         /// Password there.
-        memcache_password: Option<SecretString> = "",
+        memcache_password: Option<SecretString> = "" [effective],
+        /// Directory of the public keys (*.pem, ES256) with which the identity service's signed tokens (JWS) are checked
+        /// before it is asked, read again when it changes. Unset: signed tokens are asked for like any other.
+        jws_public_key_repository: Option<String> = "" [effective],
         /// Ask for the catalogue with each token. Without it, application credentials with access rules are refused.
         include_service_catalog: bool = "true" [effective],
         /// What becomes of tokens that are bound to another proof, which this service cannot check: disabled accepts

@@ -215,3 +215,16 @@ async fn a_file_that_is_being_opened_for_a_pool_on_its_way_out_is_ended_too() {
     early.unwrap();
     again.unwrap().ping().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_is_looked_at_before_it_is_stored_is_closed_by_nobody_else() {
+    let fixture = Fixture::with(&[]).await;
+    let looked_at = fixture.pools.reach("x://a", &Metadata::new()).await.unwrap();
+    fixture.pools.all().await.unwrap();
+    fixture.store("a").await.map(drop).unwrap_err();
+    fixture.pools.follow().await.unwrap();
+    fixture.management.put_pool(&pool("a", "x://a")).await.unwrap();
+    let stored = fixture.store("a").await.unwrap();
+    assert!(Arc::ptr_eq(&looked_at, &stored), "the store is opened once");
+    assert_eq!(fixture.opened(), 1);
+}

@@ -130,7 +130,7 @@ async fn authentication_without_an_account_of_our_own_is_never_served_open() {
             "auth_type = password\nuser_id = u\n".to_owned(),
             "[keystone_authtoken] password = : password needs it",
         ),
-        (account.replace("http://127.0.0.1:1", "").clone(), "auth_url = : keystone needs it"),
+        (account.replace("http://127.0.0.1:1", "").clone(), "auth_url = : password needs it"),
         (format!("{account}cafile = /nowhere\n"), "cafile = /nowhere: the authorities cannot be used"),
         (format!("{account}keyfile = /k\n"), "keyfile = /k: expected certfile beside it"),
         (

@@ -1,0 +1,7 @@
+//! Tokens: what they prove, and what becomes of requests while nobody can say.
+
+mod answers;
+mod common;
+mod faults;
+mod scopes;
+mod senders;
