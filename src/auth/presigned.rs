@@ -71,7 +71,7 @@ impl Presigned {
         if !self.key.verifies(&grant, &value(request, SIGNATURE)?) {
             return Err(Refusal::Signature);
         }
-        Ok(Identity { project: Some(ProjectId::new(&project)), ..Identity::default() })
+        Ok(Identity { project: Some(ProjectId::new(&project)), signed: true, ..Identity::default() })
     }
 }
 
