@@ -55,18 +55,22 @@ def _children(pid):
     return [int(line) for line in found.stdout.split()]
 
 
-def _uwsgi(venv, port, processes):
+def _uwsgi(venv, port, processes, keepalive):
     return [
-        venv / "bin" / "uwsgi", "--http", f"127.0.0.1:{port}", "--http-keepalive", "--master", "--no-orphans",
+        venv / "bin" / "uwsgi", "--http", f"127.0.0.1:{port}", "--master", "--no-orphans",
         "--processes", str(processes), "--enable-threads", "--lazy-apps", "--die-on-term",
         "--post-buffering", "65536", "--buffer-size", "65535", "--disable-logging",
-        "--add-header", "Connection: Keep-Alive", "--module", "zaqar.transport.wsgi.app:application",
+        *(["--http-keepalive", "--add-header", "Connection: Keep-Alive"] if keepalive else ["--add-header", "Connection: close"]),
+        "--module", "zaqar.transport.wsgi.app:application",
     ]  # fmt: skip
 
 
 @contextlib.contextmanager
-def python_service(directory, options=None, management="redis", processes=2):
-    """The service with `options`; `management` is redis or sqlalchemy (SQLite). Its cost includes Redis."""
+def python_service(directory, options=None, management="redis", processes=2, keepalive=True):
+    """The service with `options`; `management` is redis or sqlalchemy (SQLite). Its cost includes Redis.
+
+    With `keepalive` uWSGI resets connections after some answers without a body, which not every client forgives.
+    """
     directory = pathlib.Path(directory)
     venv = environment(REQUIREMENTS)
     (directory / ".zaqar").mkdir(parents=True, exist_ok=True)
@@ -83,6 +87,6 @@ def python_service(directory, options=None, management="redis", processes=2):
         port, log = free_port(), directory / "uwsgi.log"
         url = f"http://127.0.0.1:{port}"
         env = {**os.environ, "HOME": str(directory)}
-        with child(_uwsgi(venv, port, processes), log, env=env, cwd=directory) as process:
+        with child(_uwsgi(venv, port, processes, keepalive), log, env=env, cwd=directory) as process:
             took = wait_for(lambda: answers(url, "/", (300,)), process, log, seconds=60)
             yield Server(url, [*_children(process.pid), redis_process.pid], took)

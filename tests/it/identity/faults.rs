@@ -12,7 +12,7 @@ use crate::support::proxy::{self, Proxy};
 use crate::support::{Client, Process, Store, TestApp};
 
 /// The deadline of a validation, and what a machine that builds beside it may add.
-const SOON: Duration = Duration::from_millis(4_000);
+const SOON: Duration = Duration::from_secs(4);
 
 #[tokio::test]
 async fn whatever_it_answers_callers_are_told_that_it_is_away() {
