@@ -18,7 +18,7 @@ use crate::config::{Config, ConfigError};
 const MAX_LOOK: Duration = Duration::from_secs(1);
 
 /// Longer than any wait that matters, and short enough to be added to a point in time.
-const LONG: Duration = Duration::from_secs(366 * 24 * 3_600);
+const LONG: Duration = Duration::from_hours(366 * 24);
 
 /// How long the Python service's simple pool leaves a server alone that failed.
 const SIMPLE_DEAD_RETRY: Duration = Duration::from_secs(30);
