@@ -12,6 +12,7 @@ the URI is of a store that pools may lie in. The kinds are
     client_id_off   [transport] client_id_uuid_safe = off
     claim_ids       [transport] message_delete_with_claim_id = True
     pooled          [DEFAULT] pooling = True
+    keystone        [DEFAULT] auth_strategy = keystone
     volume          holds one free and two claimed messages and nothing else
 
 A test that needs a kind which is not given is skipped. A suffix that differs for each test is added to every

@@ -301,7 +301,7 @@ impl http_body::Body for Endless {
         self: std::pin::Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
-        let blanks = bytes::Bytes::from_static(&[b' '; 65_536]);
+        let blanks = bytes::Bytes::from_static(&[b' '; 16_384]);
         std::task::Poll::Ready(Some(Ok(http_body::Frame::data(blanks))))
     }
 }
