@@ -101,8 +101,8 @@ fn settings() -> Settings {
     Settings {
         timeout: TIMEOUT,
         wait: TIMEOUT,
-        dead_retry: Duration::from_secs(300),
-        unused: Duration::from_secs(60),
+        dead_retry: Duration::from_mins(5),
+        unused: Duration::from_mins(1),
         max_connections: 10,
         tls: None,
         credentials: None,

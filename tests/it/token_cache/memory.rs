@@ -45,7 +45,7 @@ impl Validator for Cloud {
             "roles": [{"id": "1", "name": "member"}, {"id": "2", "name": "reader"}],
             "catalog": self.catalogue,
         });
-        if number % 10 == 0 {
+        if number.is_multiple_of(10) {
             let rule =
                 json!({"id": "r", "service": "messaging", "method": "GET", "path": "/v2/queues/*/messages"});
             answer["application_credential"] =
