@@ -29,8 +29,8 @@ use crate::support::memcached::{Access, MemcachedServer, USER};
 /// The key of the shared cache.
 const SECRET: &str = "a secret of all services";
 
-/// How long a look into the shared cache may take.
-const TIMEOUT: Duration = Duration::from_millis(500);
+/// How long a look into the shared cache may take, where servers are well: on a machine that builds beside it, long.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long something may take that happens in the background, on a machine that builds beside it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -101,8 +101,8 @@ fn settings() -> Settings {
     Settings {
         timeout: TIMEOUT,
         wait: TIMEOUT,
-        dead_retry: Duration::from_secs(300),
-        unused: Duration::from_secs(60),
+        dead_retry: Duration::from_mins(5),
+        unused: Duration::from_mins(1),
         max_connections: 10,
         tls: None,
         credentials: None,

@@ -45,7 +45,7 @@ impl Validator for Cloud {
             "roles": [{"id": "1", "name": "member"}, {"id": "2", "name": "reader"}],
             "catalog": self.catalogue,
         });
-        if number % 10 == 0 {
+        if number.is_multiple_of(10) {
             let rule =
                 json!({"id": "r", "service": "messaging", "method": "GET", "path": "/v2/queues/*/messages"});
             answer["application_credential"] =
@@ -86,7 +86,7 @@ fn tokens_take_no_more_room_than_they_may() {
 fn measure(count: u64) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let settings = CacheSettings { token_cache_time: 300, shared: None, jws: None };
+        let settings = CacheSettings { token_cache_time: 100_000, shared: None, jws: None };
         let cloud = Arc::new(Cloud { catalogue: catalogue() });
         let cache = TokenCache::new(cloud, settings, Clock::system(), TaskTracker::new());
         let token = |number: u64| format!("gAAAAA{}-{number}", "x".repeat(200));
@@ -96,7 +96,8 @@ fn measure(count: u64) {
             cache.validate(&token(number), false).await.unwrap();
         }
         let grown = resident().saturating_sub(before);
-        writeln!(std::io::stdout(), "{count} tokens: {} KiB, {} bytes each", grown >> 10, grown / count).unwrap();
+        writeln!(std::io::stdout(), "{count} tokens: {} KiB, {} bytes each", grown >> 10, grown / count)
+            .unwrap();
         assert_eq!(cache.remembered(), count + 1, "none had to go");
         assert!(grown < ROOM * count / 100_000 + TABLES, "{grown} bytes");
     });
