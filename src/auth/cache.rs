@@ -222,12 +222,12 @@ impl Memory {
     /// What is remembered of the token and still true; `None` where somebody must be asked.
     fn recall(&self, digest: [u8; 32], allow_expired: bool) -> Option<Outcome> {
         let now = self.clock.now();
-        let live = |entry: &Remembered| now < entry.until && (allow_expired || !entry.token.is_expired(now));
         // A token that is good for everybody is good where an expired one would do, too.
         let keys = [(digest, false), (digest, true)];
         for key in &keys[..=usize::from(allow_expired)] {
-            if let Some(entry) = self.tokens.get(key).filter(live) {
-                return Some(Ok(Some(entry.token)));
+            if let Some(entry) = self.tokens.get(key).filter(|entry| now < entry.until) {
+                let is_good = allow_expired || !entry.token.is_expired(now);
+                return Some(Ok(is_good.then_some(entry.token)));
             }
         }
         let none = self.no_tokens.get(&(digest, allow_expired)).is_some_and(|until| now < until);

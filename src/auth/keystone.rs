@@ -52,7 +52,7 @@ pub struct KeystoneSettings {
 
 /// The identity service.
 pub struct Keystone {
-    session: Session,
+    session: Arc<Session>,
     client: Client,
     query: [Option<&'static str>; 1],
     outage: Outage,
@@ -71,7 +71,7 @@ impl Keystone {
     pub fn new(settings: KeystoneSettings, clock: Clock) -> Result<Self, HttpError> {
         let client = Client::new(&settings.http)?;
         let query = [(!settings.catalog).then_some("nocatalog")];
-        let session = Session::new(settings, client.clone(), clock);
+        let session = Arc::new(Session::new(settings, client.clone(), clock));
         Ok(Self { session, client, query, outage: Outage::default() })
     }
 

@@ -71,7 +71,7 @@ impl Presigned {
         if !self.key.verifies(&grant, &value(request, SIGNATURE)?) {
             return Err(Refusal::Signature);
         }
-        Ok(Identity { project: Some(ProjectId::new(&project)), ..Identity::default() })
+        Ok(Identity { project: Some(ProjectId::new(&project)), signed: true, ..Identity::default() })
     }
 }
 
@@ -154,7 +154,7 @@ mod tests {
             .header("openstack-system-scope", "all");
         let (request, ()) = request.body(()).unwrap().into_parts();
         let who = Presigned::new(key, Clock::system()).identity(&request).unwrap().unwrap();
-        assert_eq!(who, Identity { project: Some(ProjectId::new("p")), ..Identity::default() });
+        assert_eq!(who, Identity { project: Some(ProjectId::new("p")), signed: true, ..Identity::default() });
     }
 
     #[test]

@@ -161,7 +161,8 @@ impl Description {
             user: Some(self.user.into()),
             domain_id,
             domain_name,
-            roles: self.roles.into_iter().map(|role| role.name).collect(),
+            // Without room for more: it is kept as long as the token.
+            roles: self.roles.into_iter().map(|role| role.name).collect::<Box<[_]>>().into_vec(),
             system_scope: self.system.filter(|system| system.all).map(|_| "all".to_owned()),
             // Where the identity service has no such project, every token is as good (keystoneauth).
             is_admin_project: self.is_admin_project.unwrap_or(true),

@@ -3,6 +3,7 @@
 //! Every service here holds secrets that the attacker has no right to: bodies that contain [`SECRET`]. Whatever an
 //! attack is answered, it must not be one of them.
 
+mod jws;
 mod logs;
 mod paths;
 mod raw;

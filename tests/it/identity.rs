@@ -3,5 +3,6 @@
 mod answers;
 mod common;
 mod faults;
+mod real;
 mod scopes;
 mod senders;

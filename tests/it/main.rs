@@ -10,6 +10,7 @@ mod faults;
 mod identity;
 mod model;
 mod moves;
+mod policy;
 mod property;
 mod redis;
 mod server;

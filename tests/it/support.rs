@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod cloud;
 pub(crate) mod database;
 pub(crate) mod fake_keystone;
+pub(crate) mod keystone;
 pub(crate) mod mariadb;
 pub(crate) mod memcached;
 pub(crate) mod neighbour;

@@ -6,6 +6,7 @@ mod jws;
 mod memory;
 mod poison;
 mod python;
+mod service;
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -17,6 +17,9 @@ use crate::config::{Config, ConfigError};
 /// the identity service can still be asked.
 const MAX_LOOK: Duration = Duration::from_secs(1);
 
+/// Longer than any wait that matters, and short enough to be added to a point in time.
+const LONG: Duration = Duration::from_secs(366 * 24 * 3_600);
+
 /// How long the Python service's simple pool leaves a server alone that failed.
 const SIMPLE_DEAD_RETRY: Duration = Duration::from_secs(30);
 
@@ -88,7 +91,7 @@ fn settings(config: &Config) -> Result<Settings, ConfigError> {
     Ok(Settings {
         timeout: seconds(options.memcache_pool_socket_timeout).min(MAX_LOOK),
         wait: seconds(options.memcache_pool_conn_get_timeout).min(MAX_LOOK),
-        dead_retry: seconds(options.memcache_pool_dead_retry),
+        dead_retry: seconds(options.memcache_pool_dead_retry).min(LONG),
         unused: seconds(options.memcache_pool_unused_timeout),
         max_connections: match options.memcache_pool_maxsize {
             0 => usize::MAX,

@@ -7,7 +7,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::catalogue::{self, Service};
 use super::client::{Answer, Client};
@@ -20,6 +20,10 @@ const MARGIN: u64 = 60;
 
 /// After a login that failed, the next one waits that long: a wrong password in a file must not lock the account.
 const LOGIN_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a login may take. Longer than a request waits for it: the next request finds what came of it, however slow the
+/// identity service is at passwords.
+const LOGIN_LIMIT: Duration = Duration::from_secs(15);
 
 /// Our token.
 pub(super) struct Own {
@@ -39,7 +43,7 @@ pub(super) struct Session {
     clock: Clock,
     current: ArcSwapOption<Own>,
     /// Held while somebody logs in: when that failed last, and why.
-    login: Mutex<Option<(Instant, Unavailable)>>,
+    login: Arc<Mutex<Option<(Instant, Unavailable)>>>,
     /// Whether the public URI below is to be learnt from the catalogue.
     learns: bool,
     public_uri: Arc<ArcSwap<String>>,
@@ -70,7 +74,7 @@ impl Session {
             client,
             clock,
             current: ArcSwapOption::empty(),
-            login: Mutex::new(None),
+            login: Arc::default(),
             learns,
             public_uri: Arc::new(ArcSwap::from_pointee(public_uri)),
         }
@@ -81,11 +85,11 @@ impl Session {
     }
 
     /// Our token: another one than `refused`, which the identity service did not accept.
-    pub(super) async fn own(&self, refused: Option<&Arc<Own>>) -> Result<Arc<Own>, Unavailable> {
+    pub(super) async fn own(self: &Arc<Self>, refused: Option<&Arc<Own>>) -> Result<Arc<Own>, Unavailable> {
         if let Some(own) = self.fresh(refused) {
             return Ok(own);
         }
-        let mut failed = self.login.lock().await;
+        let failed = self.login.clone().lock_owned().await;
         // Somebody else may have logged in, or failed to, in the meantime.
         if let Some(own) = self.fresh(refused) {
             return Ok(own);
@@ -93,17 +97,27 @@ impl Session {
         if let Some((_, problem)) = failed.as_ref().filter(|(when, _)| when.elapsed() < LOGIN_PAUSE) {
             return Err(problem.clone());
         }
-        match self.log_in().await {
-            Ok(own) => {
-                *failed = None;
-                self.current.store(Some(own.clone()));
-                Ok(own)
-            }
-            Err(problem) => {
-                *failed = Some((Instant::now(), problem.clone()));
-                Err(problem)
-            }
+        let login = self.clone().log_in_holding(failed);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "bounded in time, and writes nothing that an end would tear"
+        )]
+        tokio::spawn(login).await.unwrap_or_else(|_| Err(Unavailable::because("the login ended early")))
+    }
+
+    /// Logs in, also where the request that wanted it is gone, and notes what came of it.
+    async fn log_in_holding(
+        self: Arc<Self>,
+        mut failed: OwnedMutexGuard<Option<(Instant, Unavailable)>>,
+    ) -> Result<Arc<Own>, Unavailable> {
+        let login = tokio::time::timeout(LOGIN_LIMIT, self.log_in()).await;
+        let login =
+            login.unwrap_or_else(|_| Err(Unavailable::because("no answer to the login of this service")));
+        match &login {
+            Ok(own) => self.current.store(Some(own.clone())),
+            Err(problem) => *failed = Some((Instant::now(), problem.clone())),
         }
+        login
     }
 
     fn fresh(&self, refused: Option<&Arc<Own>>) -> Option<Arc<Own>> {

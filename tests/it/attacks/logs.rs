@@ -47,7 +47,7 @@ async fn written(process: &Process, words: &str) -> String {
         if log.contains(words) {
             return log;
         }
-        assert!(start.elapsed() < Duration::from_secs(60), "not in the log: {words}: {log}");
+        assert!(start.elapsed() < Duration::from_mins(1), "not in the log: {words}: {log}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -123,6 +123,17 @@ async fn a_replayed_signature_does_what_was_signed_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_signed_path_is_no_pattern() {
+    let scene = Scene::set("").await;
+    let dotted = Signed::share(&scene.owner, "s.cret", &json!({})).await;
+    dotted.send(&scene.owner, Method::GET, "/v2/queues/s.cret/messages").await.expect(200);
+    for other in ["secret", "s%2ecret", "sXcret", "xs.cret", "s.cretx"] {
+        let path = format!("/v2/queues/{other}/messages?echo=true");
+        dotted.send(&scene.owner, Method::GET, &path).await.expect(404);
+    }
+}
+
+#[tokio::test]
 async fn a_value_that_is_sent_twice_is_refused() {
     let scene = Scene::set("").await;
     let (address, line) = (scene.app.address, format!("GET {MESSAGES}?echo=true"));

@@ -1,6 +1,6 @@
 //! Tokens: none, forged, another's, too old, too long, sent twice, and with identity headers beside them.
 //!
-//! Forged and altered JWS are attacked in `token_cache`, rules of application credentials in `identity`.
+//! Rules of application credentials are attacked in `identity`, shared caches in `token_cache`.
 
 use reqwest::Method;
 use serde_json::json;

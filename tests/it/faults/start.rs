@@ -124,7 +124,7 @@ async fn authentication_without_an_account_of_our_own_is_never_served_open() {
     let keystone = "[DEFAULT]\nauth_strategy = keystone\n[keystone_authtoken]\n";
     let account = "auth_type = password\nuser_id = u\npassword = s3cret\nauth_url = http://127.0.0.1:1\n";
     for (options, problem) in [
-        ("".to_owned(), "[keystone_authtoken] auth_type = : expected one of password"),
+        (String::new(), "[keystone_authtoken] auth_type = : expected one of password"),
         ("auth_type = v3oidcpassword\n".to_owned(), "auth_type = v3oidcpassword: expected one of password"),
         (
             "auth_type = password\nuser_id = u\n".to_owned(),

@@ -12,7 +12,7 @@ use crate::support::proxy::{self, Proxy};
 use crate::support::{Client, Process, Store, TestApp};
 
 /// The deadline of a validation, and what a machine that builds beside it may add.
-const SOON: Duration = Duration::from_millis(4_000);
+const SOON: Duration = Duration::from_secs(4);
 
 #[tokio::test]
 async fn whatever_it_answers_callers_are_told_that_it_is_away() {
@@ -162,6 +162,20 @@ async fn many_callers_of_a_new_service_cause_one_login() {
     let mut asked: tokio::task::JoinSet<_> = asked.collect();
     while let Some(answer) = asked.join_next().await {
         answer.unwrap();
+    }
+    assert_eq!(guarded.keystone.logins(), 1);
+}
+
+#[tokio::test]
+async fn a_login_goes_on_when_its_caller_is_gone() {
+    let guarded = guarded("").await;
+    guarded.keystone.knows_member("t", "p");
+    // Longer than any request waits.
+    guarded.keystone.set_login(Fault::Slow(Duration::from_millis(2_500)));
+    let start = Instant::now();
+    guarded.get("/v2/queues", "t").await.expect(503);
+    while guarded.get("/v2/queues", "t").await.status != 200 {
+        assert!(start.elapsed() < Duration::from_mins(1), "it never came to an end");
     }
     assert_eq!(guarded.keystone.logins(), 1);
 }

@@ -218,7 +218,7 @@ impl Listener for Dropping {
 
 async fn answer(state: Arc<Mutex<State>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let header = |name: &str| parts.headers.get(name).map(|value| value.to_str().expect("text").to_owned());
     let seen = Seen {
         method: parts.method.clone(),
@@ -301,7 +301,7 @@ impl http_body::Body for Endless {
         self: std::pin::Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
-        let blanks = bytes::Bytes::from_static(&[b' '; 65_536]);
+        let blanks = bytes::Bytes::from_static(&[b' '; 16_384]);
         std::task::Poll::Ready(Some(Ok(http_body::Frame::data(blanks))))
     }
 }

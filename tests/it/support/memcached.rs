@@ -106,7 +106,7 @@ impl MemcachedServer {
         let names = lines.iter().filter_map(|line| line.strip_prefix("key=")?.split(' ').next());
         let decoded =
             names.map(|name| percent_encoding::percent_decode_str(name).decode_utf8().expect("a name"));
-        decoded.map(|name| name.into_owned()).collect()
+        decoded.map(std::borrow::Cow::into_owned).collect()
     }
 
     /// The value of that entry.

@@ -1,5 +1,6 @@
 //! How much room remembered tokens take, in a process of their own: in this one others take room at the same time.
 
+use std::io::Write as _;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -95,7 +96,7 @@ fn measure(count: u64) {
             cache.validate(&token(number), false).await.unwrap();
         }
         let grown = resident().saturating_sub(before);
-        println!("{count} tokens: {} KiB, {} bytes each", grown >> 10, grown / count);
+        writeln!(std::io::stdout(), "{count} tokens: {} KiB, {} bytes each", grown >> 10, grown / count).unwrap();
         assert_eq!(cache.remembered(), count + 1, "none had to go");
         assert!(grown < ROOM * count / 100_000 + TABLES, "{grown} bytes");
     });

@@ -1,6 +1,6 @@
 //! Failing, stuck and abandoned calls.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::LocalSet;
 
@@ -111,8 +111,11 @@ async fn a_stuck_writer_times_out_and_the_write_is_done_later() {
             assert!(matches!(late, Err(Error::Timeout(waited)) if waited == deadline), "{late:?}");
             assert_eq!(bench.numbers(START).await, [0; 0], "readers go on");
             drop(release);
-            // Behind it in the queue.
-            bench.store.ping().await.unwrap();
+            // Behind it in the queue; a busy machine may take longer than the deadline.
+            let start = Instant::now();
+            while bench.store.ping().await.is_err() {
+                assert!(start.elapsed() < Duration::from_secs(20), "the writer is free");
+            }
             assert_eq!(bench.numbers(START).await, [1]);
         })
         .await;
