@@ -51,7 +51,7 @@ pub(super) async fn answer(
     let body = RequestBody {
         inner: incoming,
         ended: false,
-        facts,
+        facts: Arc::clone(&facts),
         body_idle,
         timer: None,
         silent: Arc::clone(&silent),
@@ -60,6 +60,10 @@ pub(super) async fn answer(
     let mut answer = router.call(request).await?;
     if silent.load(Ordering::Relaxed) {
         answer = request_timeout(version, body_idle);
+    } else if facts.is_unread() {
+        // The rest may still be on its way, and then the connection ends. A client that is not told would send its
+        // next request on it, such as this one again with a new token, and get no answer.
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(answer.map(|inner| ResponseBody { inner, open }))
 }

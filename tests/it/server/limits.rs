@@ -144,6 +144,18 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
 }
 
 #[tokio::test]
+async fn a_refusal_before_the_body_came_says_that_the_connection_ends() {
+    let server = TestServer::start(patient());
+    let mut client = server.connect().await;
+    send(&mut client, "POST /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n").await;
+    let answer = receive(&mut client).await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.has("connection: close"), "{}", answer.head);
+    send(&mut client, "{}").await;
+    closed(&mut client).await;
+}
+
+#[tokio::test]
 async fn a_refused_client_that_never_stops_is_cut() {
     let server = TestServer::start(ListenerSettings { linger: SHORT, ..patient() });
     let (mut reader, mut writer) = server.connect().await.into_split();
