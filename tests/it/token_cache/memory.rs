@@ -1,6 +1,5 @@
 //! How much room remembered tokens take, in a process of their own: in this one others take room at the same time.
 
-use std::io::Write as _;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -96,8 +95,8 @@ fn measure(count: u64) {
             cache.validate(&token(number), false).await.unwrap();
         }
         let grown = resident().saturating_sub(before);
-        writeln!(std::io::stdout(), "{count} tokens: {} KiB, {} bytes each", grown >> 10, grown / count)
-            .unwrap();
+        // For the table of tests/bench.
+        eprintln!("{count} tokens: {} KiB, {} bytes each", grown >> 10, grown / count);
         assert_eq!(cache.remembered(), count + 1, "none had to go");
         assert!(grown < ROOM * count / 100_000 + TABLES, "{grown} bytes");
     });
