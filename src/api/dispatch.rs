@@ -11,12 +11,13 @@ use axum::extract::{RawPathParams, Request};
 use axum::routing::any;
 use bytes::Bytes;
 use http::header::ALLOW;
+use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
 
 use super::extract::Owner;
 use super::query::Query;
 use super::{Api, body, extract, respond};
-use crate::auth::Caller;
+use crate::auth::{Caller, Gate};
 use crate::error::{Error, Result};
 use crate::model::QueueName;
 use crate::model::json::{self, BodyError};
@@ -123,6 +124,7 @@ impl Call {
 
 /// A path with its methods.
 struct Resource {
+    door: Door,
     service: Service,
     pooling: bool,
     admin_mode: bool,
@@ -131,18 +133,37 @@ struct Resource {
     methods: Vec<&'static Route>,
 }
 
-/// The router of a version's table.
-pub(crate) fn router(routes: &'static [Route], api: &Api) -> Router {
+/// The gate before every route, also before those that are none; and the prefix that it stands behind.
+///
+/// It is no layer around the routes: each answer begins with it, and costs no further copy of the request.
+#[derive(Clone)]
+struct Door {
+    gate: Gate,
+    prefix: Arc<str>,
+}
+
+impl Door {
+    async fn admit(&self, request: &Parts) -> Result<Caller> {
+        self.gate.admit(request, &self.prefix).await
+    }
+}
+
+/// The router of a version's table, mounted at that prefix; all other paths there are 404.
+pub(crate) fn router(routes: &'static [Route], api: &Api, prefix: &str) -> Router {
+    let door = Door { gate: api.gate.clone(), prefix: prefix.into() };
     let mut paths: BTreeMap<&'static str, Vec<&'static Route>> = BTreeMap::new();
     let mounted = |route: &&Route| is_mounted(route.mounted, api.admin_mode, api.pooling);
     for route in routes.iter().filter(mounted) {
         paths.entry(route.path).or_default().push(route);
     }
-    paths.into_iter().fold(Router::new(), |router, (path, mut methods)| {
+    let outside = door.clone();
+    let nowhere = Router::new().fallback(move |request| no_route(outside.clone(), request));
+    paths.into_iter().fold(nowhere, |router, (path, mut methods)| {
         methods.sort_by_key(|route| route.method.as_str());
         let (service, admin_mode, pooling) = (api.service.clone(), api.admin_mode, api.pooling);
         let owner = owner(&methods);
-        let resource = Arc::new(Resource { service, pooling, admin_mode, owner, methods });
+        let resource =
+            Arc::new(Resource { door: door.clone(), service, pooling, admin_mode, owner, methods });
         let endpoint = any(move |parameters, request| answer(resource.clone(), parameters, request));
         // An empty last parameter is a parameter too: `/v2/queues/` names the queue "".
         match path.rsplit_once('{') {
@@ -180,12 +201,14 @@ fn is_mounted(mounted: Mounted, admin_mode: bool, pooling: bool) -> bool {
     }
 }
 
-/// 404, without any check.
-pub(crate) async fn no_route(request: Request) -> Response<Body> {
-    if request.method() == Method::OPTIONS {
-        return respond::empty(StatusCode::OK);
+/// 404, without any check but the gate's.
+async fn no_route(door: Door, request: Request) -> Response<Body> {
+    let (parts, _) = request.into_parts();
+    match door.admit(&parts).await {
+        Ok(_) if parts.method == Method::OPTIONS => respond::empty(StatusCode::OK),
+        Ok(_) => respond::error(&Error::NoRoute, &parts.headers),
+        Err(error) => respond::error(&error, &parts.headers),
     }
-    respond::error(&Error::NoRoute, request.headers())
 }
 
 async fn answer(
@@ -194,7 +217,11 @@ async fn answer(
     request: Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let mut call = match call(&resource, parameters.ok(), &parts, body) {
+    let caller = match resource.door.admit(&parts).await {
+        Ok(caller) => caller,
+        Err(error) => return respond::error(&error, &parts.headers),
+    };
+    let mut call = match call(&resource, &caller, parameters.ok(), &parts, body) {
         Ok(call) => call,
         // Any OPTIONS is answered, whatever the checks say (rest.md 1.9).
         Err(_) if parts.method == Method::OPTIONS => return respond::empty(StatusCode::OK),
@@ -219,15 +246,14 @@ async fn answer(
 /// The checks that come before any handler.
 fn call(
     resource: &Resource,
+    caller: &Caller,
     parameters: Option<RawPathParams>,
-    parts: &http::request::Parts,
+    parts: &Parts,
     body: Body,
 ) -> Result<Call> {
     let headers = &parts.headers;
     extract::not_a_form(headers)?;
     extract::takes_json(headers)?;
-    // Whoever did not pass the gate is not served.
-    let caller = parts.extensions.get::<Caller>().ok_or(Error::Internal)?;
     let context = extract::context(parts, caller, &resource.service, resource.owner)?;
     // A path whose escapes are not UTF-8 names no queue.
     let parameters = parameters.ok_or(Error::QueueIdentification)?;

@@ -18,7 +18,6 @@ use uuid::Uuid;
 
 use super::cors::Asked;
 use super::{Api, Cors, respond};
-use crate::auth::Gate;
 use crate::error::Error;
 use crate::telemetry;
 
@@ -40,28 +39,6 @@ pub(crate) fn around(routes: Router, api: &Api) -> Router {
         return routes.layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESS_FROM)));
     }
     routes
-}
-
-/// Puts the gate before these routes, which lie behind that prefix.
-pub(crate) fn behind_gate(routes: Router, api: &Api, prefix: &str) -> Router {
-    let door = Door { gate: api.gate.clone(), prefix: prefix.into() };
-    routes.layer(from_fn_with_state(door, admit))
-}
-
-/// The gate, and where it stands.
-#[derive(Clone)]
-struct Door {
-    gate: Gate,
-    prefix: Arc<str>,
-}
-
-async fn admit(State(door): State<Door>, request: Request, next: Next) -> Response<Body> {
-    let (mut parts, body) = request.into_parts();
-    match door.gate.admit(&parts, &door.prefix).await {
-        Ok(caller) => parts.extensions.insert(caller),
-        Err(error) => return respond::error(&error, &parts.headers),
-    };
-    next.run(Request::from_parts(parts, body)).await
 }
 
 async fn observe(request: Request, next: Next) -> Response<Body> {

@@ -16,7 +16,7 @@ pub struct Gate {
     tokens: Option<Arc<Tokens>>,
 }
 
-/// A caller who was let in. The gate puts it into the request; a request without one is not served.
+/// A caller who was let in.
 #[derive(Clone, Debug)]
 pub enum Caller {
     /// Authentication is off: what the headers say is believed, once the checks that come before have passed.
@@ -50,7 +50,8 @@ impl Gate {
             return Ok(Caller::Proved(Arc::new(identity)));
         }
         match &self.tokens {
-            Some(tokens) => tokens.admit(request, mounted_at).await.map(Caller::Proved),
+            // Apart, for a validation has much to keep, and most requests need none.
+            Some(tokens) => Box::pin(tokens.admit(request, mounted_at)).await.map(Caller::Proved),
             None => Ok(Caller::Believed),
         }
     }
