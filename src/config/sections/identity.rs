@@ -33,8 +33,8 @@ section! {
         cafile: Option<String> = "" [effective],
         /// Accept any certificate of the identity service. Whoever can redirect its traffic is then believed.
         insecure: bool = "false" [effective],
-        /// Servers of memcached on which services share what they know of tokens, as host, host:port, [address]:port or
-        /// unix:path, in the same order on all services. Unset: each process remembers for itself.
+        /// Servers of memcached on which services share what they know of tokens, as host, host:port (an IPv6 address in
+        /// brackets) or unix:path, in the same order on all services. Unset: each process remembers for itself.
         memcached_servers: Option<Vec<String>> = "" [effective, formerly(&["memcache_servers"])],
         /// Seconds for which a checked token is remembered, and may outlive its revocation; 0 or -1 for not at all.
         token_cache_time: i64 = "300" [effective],

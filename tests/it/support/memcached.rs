@@ -100,6 +100,16 @@ impl MemcachedServer {
         found.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no {name} in {lines:?}"))
     }
 
+    /// How many connections it had so far, this look included: the threads that count are not those that answer.
+    pub(crate) fn connections(&self) -> u64 {
+        loop {
+            let (first, second) = (self.number("total_connections"), self.number("total_connections"));
+            if second == first + 1 {
+                return second;
+            }
+        }
+    }
+
     /// The names of its entries.
     pub(crate) fn names(&self) -> Vec<String> {
         let lines = self.lines("lru_crawler metadump all\r\n");
