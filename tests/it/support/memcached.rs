@@ -112,7 +112,11 @@ impl MemcachedServer {
 
     /// The names of its entries.
     pub(crate) fn names(&self) -> Vec<String> {
-        let lines = self.lines("lru_crawler metadump all\r\n");
+        let mut lines = self.lines("lru_crawler metadump all\r\n");
+        // It looks through its entries by itself, too, one walk at a time.
+        while lines.first().is_some_and(|line| line.starts_with(BUSY)) {
+            lines = self.lines("lru_crawler metadump all\r\n");
+        }
         let names = lines.iter().filter_map(|line| line.strip_prefix("key=")?.split(' ').next());
         let decoded =
             names.map(|name| percent_encoding::percent_decode_str(name).decode_utf8().expect("a name"));
@@ -153,12 +157,23 @@ impl MemcachedServer {
         assert_eq!(answer, "STORED\r\n");
     }
 
-    /// What it says until `END`.
+    /// What it says until `END`, or that it is busy.
     fn lines(&self, command: &str) -> Vec<String> {
         let mut stream = self.connect();
         stream.write_all(command.as_bytes()).expect("a command");
-        let lines = BufReader::new(stream).lines().map(|line| line.expect("a line"));
-        lines.take_while(|line| line != "END").collect()
+        let mut said = Vec::new();
+        for line in BufReader::new(stream).lines() {
+            let line = line.expect("a line");
+            if line == "END" {
+                break;
+            }
+            let busy = line.starts_with(BUSY);
+            said.push(line);
+            if busy {
+                break;
+            }
+        }
+        said
     }
 
     fn connect(&self) -> TcpStream {
@@ -167,6 +182,9 @@ impl MemcachedServer {
         stream
     }
 }
+
+/// How it begins to say that it does not do a thing just now. Nothing follows then.
+const BUSY: &str = "BUSY";
 
 impl Drop for MemcachedServer {
     fn drop(&mut self) {
