@@ -17,7 +17,7 @@ mod interpolate;
 mod layer;
 mod merge;
 mod option;
-mod sample;
+pub(crate) mod sample;
 mod section;
 pub mod sections;
 mod sources;

@@ -72,7 +72,7 @@ fn words(lines: &[&str]) -> String {
 }
 
 /// Prints a text as a comment of whole words.
-fn print_comment(text: &mut String, comment: &str) {
+pub(crate) fn print_comment(text: &mut String, comment: &str) {
     let mut line = String::from("#");
     for word in comment.split_whitespace() {
         if line.chars().count() + 1 + word.chars().count() > WIDTH && line != "#" {
@@ -85,7 +85,8 @@ fn print_comment(text: &mut String, comment: &str) {
     push(text, format_args!("{line}\n"));
 }
 
-fn push(text: &mut String, part: std::fmt::Arguments<'_>) {
+/// Adds to a text.
+pub(crate) fn push(text: &mut String, part: std::fmt::Arguments<'_>) {
     text.write_fmt(part).expect("a text takes all that is written to it");
 }
 

@@ -1,12 +1,8 @@
 //! The sample of a policy file, printed from the table of rules.
 
-use std::fmt::Write as _;
-
 use super::Rule;
 use super::rule::{BLOCKS, Scope};
-
-/// The width of comments, in characters.
-const WIDTH: usize = 78;
+use crate::config::sample::{print_comment, push};
 
 const HEAD: &str = "\
 # Rules of Zaqar: who may do what. Every rule stands here with its default, commented out; a file named policy.yaml
@@ -48,22 +44,4 @@ fn print_new_default(text: &mut String, rule: Rule) {
     if check != rule.default_check() || rule.scopes().len() < 3 {
         push(text, format_args!("# New default: \"{check}\", scope {}\n", scopes.join(", ")));
     }
-}
-
-/// Prints a text as a comment of whole words.
-fn print_comment(text: &mut String, comment: &str) {
-    let mut line = String::from("#");
-    for word in comment.split_whitespace() {
-        if line.chars().count() + 1 + word.chars().count() > WIDTH && line != "#" {
-            push(text, format_args!("{line}\n"));
-            line.truncate(1);
-        }
-        line.push(' ');
-        line.push_str(word);
-    }
-    push(text, format_args!("{line}\n"));
-}
-
-fn push(text: &mut String, part: std::fmt::Arguments<'_>) {
-    text.write_fmt(part).expect("a text takes all that is written to it");
 }
