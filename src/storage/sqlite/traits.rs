@@ -18,6 +18,7 @@ use crate::storage::{
     ClaimRequest, Claimed, Claims, Deletion, Ledger, Line, ListQuery, Messages, Outgoing, Page, Parcel,
     Popped, Result, SentOff, Stats, Subscriptions, Swept, Transfer, Way,
 };
+use crate::wake::{Bell, Who};
 
 #[async_trait]
 impl Messages for SqliteStore {
@@ -108,6 +109,10 @@ impl Messages for SqliteStore {
     async fn ping(&self) -> Result<()> {
         self.look(|db| Ok(db.first("SELECT 1 FROM queues", [], |_| Ok(()))?)).await?;
         self.transact(|batch| Ok(lifecycle::touch(batch)?)).await
+    }
+
+    async fn watch(&self, queue: &QueueRef, who: Who) -> Result<Bell> {
+        Ok(self.wakes.watch(&queue.project, &queue.name, who))
     }
 
     async fn close(&self) {
