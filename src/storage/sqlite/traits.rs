@@ -7,7 +7,7 @@ use super::db::Db;
 use super::queue::Queue;
 use super::{Outcome, SqliteStore, claims, due, hand_over, lifecycle, listing, messages, reads, transfer};
 use crate::clock::Timestamp;
-use crate::model::{Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
+use crate::model::{Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef};
 use crate::storage::{
     ClaimRequest, Claimed, Claims, Deletion, Ledger, Line, ListQuery, Messages, Outgoing, Page, Parcel,
     Popped, Result, SentOff, Stats, Swept, Transfer, Way,
@@ -37,6 +37,10 @@ impl Messages for SqliteStore {
 
     async fn locate(&self, queue: &QueueRef, id: MessageId, now: Timestamp) -> Result<Option<Cursor>> {
         self.read_settled(queue, now, move |db, row, _| reads::locate(db, row, id, now)).await
+    }
+
+    async fn end(&self, queue: &QueueRef, now: Timestamp) -> Result<(Position, bool)> {
+        self.read_settled(queue, now, |_, row, more| Ok((Position(row.last), more))).await
     }
 
     async fn get(&self, queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 use zaqar::clock::Timestamp;
-use zaqar::model::{Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
+use zaqar::model::{Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef};
 use zaqar::storage::{
     ClaimRequest, Claimed, Claims, Deletion, Error, Ledger, Line, ListQuery, Messages, Outgoing, Page,
     Parcel, Popped, Result, SentOff, Stats, Swept, Transfer, Way,
@@ -83,6 +83,10 @@ impl Messages for Naive {
 
     async fn locate(&self, name: &QueueRef, id: MessageId, now: Timestamp) -> Result<Option<Cursor>> {
         self.tidy(name, now, |queue| queue.find(id).map(queue::Item::cursor))
+    }
+
+    async fn end(&self, name: &QueueRef, now: Timestamp) -> Result<(Position, bool)> {
+        self.tidy(name, now, |queue| (Position(queue.last), false))
     }
 
     async fn get(&self, name: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {
