@@ -56,7 +56,7 @@ pub use self::transfer::{Landing, Ledger, Line, Outgoing, Parcel, Receipt, SILEN
 use crate::clock::Timestamp;
 use crate::model::{
     Capability, Claim, ClaimId, ClientId, Cursor, Message, MessageId, Metadata, NewMessage, PoolName,
-    ProjectId, QueueName, QueueRef,
+    Position, ProjectId, QueueName, QueueRef,
 };
 use crate::wake::{Bell, Who};
 
@@ -265,6 +265,11 @@ pub trait Messages: Send + Sync {
 
     /// Where the message of that id stands, if it is in this queue. Redis: `locate`.
     async fn locate(&self, queue: &QueueRef, id: MessageId, now: Timestamp) -> Result<Option<Cursor>>;
+
+    /// The greatest position that was given away in this queue, 0 if none was: whatever becomes available from now on
+    /// comes behind it. True where due messages were left unmoved, which come behind it too, so that another call may
+    /// find a greater one. Redis: `tail`.
+    async fn end(&self, queue: &QueueRef, now: Timestamp) -> Result<(Position, bool)>;
 
     /// Those of the messages that exist, each once, in the order of `ids`; claimed and delayed ones too.
     /// Redis: `get`.

@@ -31,8 +31,8 @@ use super::{
 };
 use crate::clock::Timestamp;
 use crate::model::{
-    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, ProjectId, QueueName, QueueRef,
-    Subscription, SubscriptionId,
+    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, Position, ProjectId, QueueName,
+    QueueRef, Subscription, SubscriptionId,
 };
 use crate::wake::{Bell, Wakes, Who};
 
@@ -136,6 +136,10 @@ impl Messages for MemoryStore {
 
     async fn locate(&self, queue: &QueueRef, id: MessageId, now: Timestamp) -> Result<Option<Cursor>> {
         self.one(queue, |data| data.locate(id, now))
+    }
+
+    async fn end(&self, queue: &QueueRef, now: Timestamp) -> Result<(Position, bool)> {
+        self.one(queue, |data| data.end(now))
     }
 
     async fn get(&self, queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {

@@ -15,7 +15,7 @@ use super::{
 use crate::clock::Timestamp;
 use crate::model::{
     Capability, Claim, ClaimId, Cursor, Flavor, Message, MessageId, Metadata, NewMessage, Pool, PoolName,
-    ProjectId, QueueName, QueueRef, Subscription, SubscriptionId,
+    Position, ProjectId, QueueName, QueueRef, Subscription, SubscriptionId,
 };
 use crate::telemetry::{self, Metric};
 use crate::wake::{Bell, Who};
@@ -111,6 +111,7 @@ timed!(Messages for dyn DataStore [close, capabilities -> &'static [Capability]]
     fn post(queue: &QueueRef, messages: Vec<NewMessage>, now: Timestamp) -> ();
     fn list(queue: &QueueRef, query: &ListQuery, now: Timestamp) -> Page;
     fn locate(queue: &QueueRef, id: MessageId, now: Timestamp) -> Option<Cursor>;
+    fn end(queue: &QueueRef, now: Timestamp) -> (Position, bool);
     fn get(queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Vec<Message>;
     fn delete(queue: &QueueRef, id: MessageId, claim: Option<ClaimId>, now: Timestamp) -> Deletion;
     fn delete_many(queue: &QueueRef, ids: &[MessageId], claims: Option<&[ClaimId]>, now: Timestamp)

@@ -62,6 +62,7 @@ operations! {
     Post "post" Adds,
     List "list" Tidies,
     Locate "locate" Tidies,
+    Tail "tail" Tidies,
     Get "get" Reads,
     Delete "delete" Frees,
     DeleteMany "delete_many" Frees,

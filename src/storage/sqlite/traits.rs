@@ -11,7 +11,7 @@ use super::{
 };
 use crate::clock::Timestamp;
 use crate::model::{
-    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef, Subscription,
+    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef, Subscription,
     SubscriptionId,
 };
 use crate::storage::{
@@ -44,6 +44,10 @@ impl Messages for SqliteStore {
 
     async fn locate(&self, queue: &QueueRef, id: MessageId, now: Timestamp) -> Result<Option<Cursor>> {
         self.read_settled(queue, now, move |db, row, _| reads::locate(db, row, id, now)).await
+    }
+
+    async fn end(&self, queue: &QueueRef, now: Timestamp) -> Result<(Position, bool)> {
+        self.read_settled(queue, now, |_, row, more| Ok((Position(row.last), more))).await
     }
 
     async fn get(&self, queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {

@@ -7,8 +7,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 use zaqar::clock::Timestamp;
 use zaqar::model::{
-    ClaimId, ClientId, Cursor, Epoch, Message, MessageId, Metadata, NewMessage, ProjectId, QueueName,
-    QueueRef, Subscription, SubscriptionId,
+    ClaimId, ClientId, Cursor, Epoch, Message, MessageId, Metadata, NewMessage, Position, ProjectId,
+    QueueName, QueueRef, Subscription, SubscriptionId,
 };
 use zaqar::storage::memory::{MemoryManagement, MemoryStore};
 use zaqar::storage::redis::{Options as RedisOptions, RedisStore};
@@ -286,6 +286,16 @@ impl Queue {
 
     pub(crate) async fn locate(&self, n: u32, now: Timestamp) -> Option<Cursor> {
         self.data().locate(&self.name, id(n), now).await.unwrap()
+    }
+
+    /// The last position that was given away, once nothing is due.
+    pub(crate) async fn end(&self, now: Timestamp) -> Position {
+        for _ in 0..CALLS {
+            if let (position, false) = self.data().end(&self.name, now).await.unwrap() {
+                return position;
+            }
+        }
+        panic!("due messages do not end");
     }
 
     pub(crate) async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> Claimed {

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 use zaqar::clock::Timestamp;
 use zaqar::model::{
-    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef, Subscription,
+    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef, Subscription,
     SubscriptionId,
 };
 use zaqar::storage::{
@@ -87,6 +87,10 @@ impl Messages for Naive {
 
     async fn locate(&self, name: &QueueRef, id: MessageId, now: Timestamp) -> Result<Option<Cursor>> {
         self.tidy(name, now, |queue| queue.find(id).map(queue::Item::cursor))
+    }
+
+    async fn end(&self, name: &QueueRef, now: Timestamp) -> Result<(Position, bool)> {
+        self.tidy(name, now, |queue| (Position(queue.last), false))
     }
 
     async fn get(&self, name: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 use zaqar::clock::Timestamp;
 use zaqar::model::{
-    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef, Subscription,
+    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef, Subscription,
     SubscriptionId,
 };
 use zaqar::storage::moving::Moving;
@@ -127,6 +127,10 @@ impl Messages for Restless {
 
     async fn locate(&self, queue: &QueueRef, id: MessageId, now: Timestamp) -> Result<Option<Cursor>> {
         self.on(queue, now, async |moving| moving.locate(queue, id, now).await).await
+    }
+
+    async fn end(&self, queue: &QueueRef, now: Timestamp) -> Result<(Position, bool)> {
+        self.on(queue, now, async |moving| moving.end(queue, now).await).await
     }
 
     async fn get(&self, queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {
