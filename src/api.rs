@@ -11,7 +11,7 @@ mod extract;
 mod healthcheck;
 mod middleware;
 pub mod query;
-mod respond;
+pub(crate) mod respond;
 pub mod v2;
 mod versions;
 
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use axum::Router;
 
 pub use self::cors::Cors;
+pub(crate) use self::dispatch::{Mounted, is_mounted};
 pub use self::healthcheck::Readiness;
 use crate::auth::Gate;
 use crate::service::Service;

@@ -121,10 +121,9 @@ pub(crate) async fn stats(call: Call) -> Result<Response<Body>> {
 
 /// The first or last message of a queue: exactly these three keys (rest.md 4.9).
 fn stamp(queue: &QueueName, id: MessageId, created: Timestamp, now: Timestamp) -> serde_json::Value {
-    let moment = jiff::Timestamp::from_second(created.seconds()).unwrap_or_default();
     json!({
         "age": now.seconds_since(created),
-        "created": moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "created": shapes::moment(created),
         "href": shapes::message_path(queue, &id.to_string()),
     })
 }
