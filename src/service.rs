@@ -19,14 +19,17 @@ mod queues;
 mod reconcile;
 mod registry;
 mod share;
+mod subscriptions;
 mod sweep;
 pub mod vault;
+mod waiting;
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use self::claims::ClaimAnswer;
+pub use self::claims::{ClaimAnswer, ClaimRequested, Won};
 pub use self::context::Context;
 use self::dead_letters::MoveLocks;
 pub use self::feed::Feed;
@@ -36,11 +39,13 @@ pub use self::messages::{ListRequest, Listing, MessageView, PostTerms, Removal};
 use self::moves::Movers;
 pub use self::moves::{Migration, MigrationPage};
 pub use self::placement::Pooling;
-pub use self::queues::{QueueListRequest, QueueListing};
+pub use self::queues::{QueueListRequest, QueueListing, Shown};
 use self::registry::Registry;
 pub use self::share::{PresignedUrl, ShareTerms, Shared};
+pub use self::subscriptions::{CONNECTION_LEASE, Subscriber, SubscriptionView};
 pub use self::sweep::Sweeper;
 use self::vault::Vault;
+pub use self::waiting::MAX_WAIT;
 use crate::auth::SigningKey;
 use crate::clock::Clock;
 use crate::model::PoolName;
@@ -84,6 +89,8 @@ struct Inner {
     moves: MoveLocks,
     movers: Movers,
     tasks: TaskTracker,
+    /// Cancelled when nobody is to wait any more.
+    waits: CancellationToken,
 }
 
 impl Service {
@@ -116,6 +123,7 @@ impl Service {
                 moves,
                 movers: Movers::default(),
                 tasks,
+                waits: CancellationToken::new(),
             }),
         }
     }
