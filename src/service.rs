@@ -9,6 +9,7 @@ mod context;
 mod dead_letters;
 mod feed;
 mod flavors;
+mod follow;
 mod health;
 mod messages;
 mod moves;
@@ -31,6 +32,8 @@ pub use self::context::Context;
 use self::dead_letters::MoveLocks;
 pub use self::feed::Feed;
 pub use self::flavors::FlavorView;
+use self::follow::Pumps;
+pub use self::follow::{Batch, Followed, Follower, FrameShape, Start};
 pub use self::health::{HealthReport, Probe, StoreHealth};
 pub use self::messages::{ListRequest, Listing, MessageView, PostTerms, Removal};
 use self::moves::Movers;
@@ -83,6 +86,7 @@ struct Inner {
     registry: Registry,
     moves: MoveLocks,
     movers: Movers,
+    pumps: Pumps,
     tasks: TaskTracker,
 }
 
@@ -115,6 +119,7 @@ impl Service {
                 registry,
                 moves,
                 movers: Movers::default(),
+                pumps: Pumps::default(),
                 tasks,
             }),
         }
