@@ -147,6 +147,7 @@ impl Service {
             if let Err(error) = service.inner.pools.follow().await {
                 tracing::warn!(error.cause = ?error, "the pools could not be read again");
             }
+            service.inner.registry.stores_changed();
         });
     }
 
