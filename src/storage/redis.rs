@@ -14,6 +14,7 @@ mod messages;
 mod opened;
 mod scan;
 mod start;
+mod subscriptions;
 mod sweep;
 mod transfer;
 mod unfinished;
