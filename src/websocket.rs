@@ -1,0 +1,64 @@
+//! The WebSocket API: one connection, many requests, and messages pushed as they arrive.
+//!
+//! ```text
+//! handshake (HTTP → WebSocket) → socket (frames) → connection (I/O) ⇄ session (rules, no I/O)
+//!         → requests (decode, authenticate, carry out) → service
+//! ```
+//!
+//! There are two front doors: a listener of its own, where any path is one, and `/v2/ws` on the port of the REST API.
+//! Behind them it is the same.
+
+mod connection;
+mod handshake;
+mod hub;
+mod origin;
+mod outbox;
+mod push;
+mod requests;
+mod session;
+mod settings;
+mod socket;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::any;
+
+pub use self::hub::Hub;
+pub(crate) use self::hub::Seat;
+pub use self::origin::Origins;
+pub use self::settings::WebSocketSettings;
+pub use self::socket::{End, Incoming, Kind, Socket};
+
+use std::sync::Arc;
+
+/// The codes that close a connection, beside those of the protocol itself.
+pub mod code {
+    /// The service stops; connect again, to another one.
+    pub const GOING_AWAY: u16 = 1001;
+    /// The token's time has passed; reason `Authentication expired.`.
+    pub const EXPIRED: u16 = 4003;
+    /// The client does not take what is sent to it; reason `slow reader`.
+    pub const SLOW_READER: u16 = 4008;
+}
+
+/// The path on the port of the REST API.
+pub const PATH: &str = "/v2/ws";
+
+/// Where a client comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    /// The listener of its own.
+    Own,
+    /// The port of the REST API.
+    Rest,
+}
+
+/// The route on the port of the REST API.
+pub(crate) fn route(hub: Arc<Hub>) -> Router {
+    Router::new().route(PATH, any(move |request: Request| handshake::answer(hub.clone(), Door::Rest, request)))
+}
+
+/// All paths of the own listener.
+pub(crate) fn everywhere(hub: Arc<Hub>) -> Router {
+    Router::new().fallback(move |request: Request| handshake::answer(hub.clone(), Door::Own, request))
+}
