@@ -10,7 +10,7 @@ mod migrations;
 mod pools;
 mod purge;
 mod queues;
-mod shapes;
+pub(crate) mod shapes;
 mod share;
 
 use http::Method;

@@ -61,7 +61,9 @@ fn names_are_unique_within_a_section() {
 
 #[test]
 fn options_are_read_in_both_spellings_and_sections_in_any_case() {
-    let config = read("[Drivers:Transport:WebSocket]\nexternal-port = 443\nnotification-port = 1\n[DEFAULT]\nlog-file: /x.log\n");
+    let config = read(
+        "[Drivers:Transport:WebSocket]\nexternal-port = 443\nnotification-port = 1\n[DEFAULT]\nlog-file: /x.log\n",
+    );
     assert_eq!(config.websocket.external_port, Some(443));
     assert_eq!(config.default.log_file.as_deref(), Some("/x.log"));
     assert_eq!(

@@ -22,8 +22,8 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde_json::Value;
 
-use scan::Kind;
-pub(super) use scan::{Fault, Scanner, Text};
+pub(crate) use scan::{Fault, Kind, MAX_DEPTH, Scanner, Text};
+pub(crate) use tree::without_repeats;
 
 use super::Metadata;
 
@@ -94,6 +94,14 @@ pub fn messages(body: &Bytes, delays: bool) -> Result<Vec<Posted>, BodyError> {
         }
         Ok(())
     })?;
+    found
+}
+
+/// Reads `[{"body": any, "ttl": int, "delay": int}]`, the list of [`messages`] by itself.
+pub fn message_list(text: &Bytes, delays: bool) -> Result<Vec<Posted>, BodyError> {
+    let mut scanner = Scanner::new(text)?;
+    let found = list(&mut scanner, text, delays)?;
+    scanner.end()?;
     found
 }
 
@@ -282,7 +290,7 @@ fn posted_from(draft: Option<Draft>, request: &Bytes, delays: bool) -> Result<Po
     let delay = if delays { draft.delay.integer("delay")? } else { None };
     let text = request.slice(body.range);
     let body = match (body.repeats, body.spaces) {
-        (true, _) => tree::without_repeats(&text)?,
+        (true, _) => without_repeats(&text)?,
         (false, true) => form::without_spaces(&text).into(),
         (false, false) => text,
     };

@@ -71,7 +71,7 @@ pub(super) async fn by_headers(hub: &Hub, headers: &HeaderMap) -> Result<Option<
 fn proven(caller: Caller) -> Option<Proven> {
     match caller {
         Caller::Believed => None,
-        Caller::Proved(identity, expires) => Some(Proven { identity, expires }),
+        Caller::Proved(identity) => Some(Proven { identity, expires: None }),
     }
 }
 

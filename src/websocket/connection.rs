@@ -12,11 +12,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use uuid::Uuid;
 
+use super::hub::Seat;
 use super::push::Pushes;
 use super::requests::{self, Arrived, Done, Running, Then};
 use super::session::{Proven, Session, Turn};
 use super::socket::{End, Incoming, Socket};
-use super::{Hub, Seat, code};
+use super::{Hub, code};
 use crate::server::{Peer, Phase};
 
 /// Serves one connection until it is closed. `proven` is who the handshake proved the client to be.
@@ -81,7 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             socket: Socket::new(io, settings.max_message),
             session: Session::new(settings.in_flight, settings.rate, proven),
             running: Vec::new(),
-            pushes: Pushes::new(id),
+            pushes: Pushes::default(),
             wakes_at,
             ping_at: wakes_at,
             pinged: false,
@@ -98,7 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn poll(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<End> {
         loop {
             // Pushes first, but only as far as they leave room for answers: neither starves the other.
-            let mut moved = self.pushes.poll(&self.hub, &mut self.socket, cx);
+            let mut moved = self.pushes.poll(self.hub.settings.queued / 2, &mut self.socket, cx);
             moved |= match self.read(cx) {
                 Ok(read) => read,
                 Err(end) => return Poll::Ready(end),
@@ -126,7 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             (came, self.heard) = (true, true);
             if let Incoming::Message(kind, bytes) = incoming {
                 let in_time = self.session.keeps_rate(Instant::now());
-                let (turn, arrived) = requests::arrive(kind, bytes, in_time);
+                let (turn, arrived) = requests::arrive(&self.hub, kind, bytes, in_time);
                 self.session.arrive(turn, arrived);
             }
         }
@@ -173,7 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 Arrived::Request(request) => {
                     let who = self.session.who().cloned();
-                    let running = requests::carry_out(&self.hub, self.id, who, self.pushes.names(), *request);
+                    let running = requests::carry_out(&self.hub, self.id, who, request);
                     self.running.push((turn, running));
                 }
             }
@@ -207,12 +208,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.session.authenticated(proven);
                 self.note_expiry();
             }
-            Then::Subscribed(push) => self.pushes.begin(push, done.answer.kind),
+            Then::Subscribed(push) => self.pushes.begin(*push, done.answer.kind),
         }
     }
 
     fn note_expiry(&mut self) {
-        let now = self.hub.service.clock().now();
+        let now = self.hub.service().clock().now();
         self.expires_at = self.session.expires().map(|end| Instant::now() + now.until(end));
     }
 
@@ -229,11 +230,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
         if self.expires_at.is_some_and(|end| now >= end) {
-            if self.session.expire(self.hub.service.clock().now()) {
+            if self.session.expire(self.hub.service().clock().now()) {
                 return Some(self.close(code::EXPIRED, "Authentication expired."));
             }
             // The service's clock is behind the timer's.
             self.expires_at = Some(now + Duration::from_millis(50));
+        }
+        if self.pushes.failed {
+            return Some(self.close(code::FAILED, "A push cannot go on."));
         }
         if self.is_too_slow(now) {
             return Some(self.close(code::SLOW_READER, "slow reader"));
@@ -304,7 +308,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Gives up what runs and is subscribed.
     fn leave(&mut self) {
         self.running.clear();
-        self.pushes.end(&self.hub);
+        self.pushes.end();
     }
 
     /// The closing handshake, as far as the client takes part in it.

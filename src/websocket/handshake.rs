@@ -12,8 +12,8 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{Door, Hub, connection, origin};
-use crate::server::Peer;
+use super::{Door, Hub, authenticate, connection, origin};
+use crate::server::{Peer, Phase};
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
@@ -35,15 +35,15 @@ enum Refusal {
 }
 
 /// Answers a request at that door: with the upgrade, or with the reason why not.
-pub(super) async fn answer(hub: Arc<Hub>, door: Door, mut request: Request) -> Response<Body> {
+pub(super) async fn answer(hub: Arc<Hub>, door: Door, request: Request) -> Response<Body> {
     let accept = match key(&hub, door, &request) {
         Ok(key) => derive_accept_key(key.as_bytes()),
         Err(refusal) => return refused(refusal, door),
     };
     let Some(seat) = hub.seat() else { return refused(Refusal::Full, door) };
-    let proven = match hub.authenticate_by_headers(&mut request).await {
+    let proven = match authenticate::by_headers(&hub, request.headers()).await {
         Ok(proven) => proven,
-        Err(response) => return *response,
+        Err(error) => return crate::api::refused(&error, request.headers()),
     };
     let peer = request.extensions().get::<Peer>().copied();
     let upgrade = hyper::upgrade::on(request);
@@ -80,7 +80,7 @@ fn key(hub: &Hub, door: Door, request: &Request) -> Result<String, Refusal> {
     if !hub.settings.origins.permit(headers) {
         return Err(Refusal::Origin);
     }
-    if hub.ending.shutdown.is_cancelled() {
+    if hub.stage.phase() > Phase::Running {
         return Err(Refusal::Stopping);
     }
     Ok(key)

@@ -10,10 +10,9 @@ use http::StatusCode;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::actions::subscriptions;
 use super::codec::Encoding;
 use super::envelope::{self, Request};
-use super::push::{Push, Subscribed};
+use super::push::Push;
 use super::reply::Reply;
 use super::schema::Action;
 use super::session::{Proven, Turn};
@@ -111,15 +110,15 @@ pub(super) fn carry_out(
     hub: &Arc<Hub>,
     connection: Uuid,
     who: Option<Arc<Identity>>,
-    subscribed: Subscribed,
     request: Box<Request>,
 ) -> Running {
     let hub = hub.clone();
     let span = telemetry::request_span(&format!("req-{}", Uuid::new_v4()), "WEBSOCKET");
     span.record(telemetry::HTTP_ROUTE, request.action().name());
     let observed = async move {
-        let work = Unwinding(Box::pin(answer(&hub, connection, who, subscribed, &request)));
-        let (reply, then) = work.await.unwrap_or_else(|| (Reply::failure(&request, &Error::Internal), Then::Nothing));
+        let work = Unwinding(Box::pin(answer(&hub, who, &request)));
+        let (reply, then) =
+            work.await.unwrap_or_else(|| (Reply::failure(&request, &Error::Internal), Then::Nothing));
         count(request.action().name(), &reply);
         tracing::debug!(websocket.status = reply.status(), connection.id = %connection, "answered");
         Done { answer: Answer::from(&reply), then }
@@ -127,13 +126,7 @@ pub(super) fn carry_out(
     Box::pin(observed.instrument(span))
 }
 
-async fn answer(
-    hub: &Hub,
-    connection: Uuid,
-    who: Option<Arc<Identity>>,
-    subscribed: Subscribed,
-    request: &Request,
-) -> (Reply, Then) {
+async fn answer(hub: &Hub, who: Option<Arc<Identity>>, request: &Request) -> (Reply, Then) {
     if request.action() == Action::Authenticate {
         return authenticate::answer(hub, request).await;
     }
@@ -142,12 +135,7 @@ async fn answer(
         Err(words) => return (Reply::refused(request, StatusCode::FORBIDDEN, words), Then::Nothing),
     };
     log(&identity);
-    match request.action() {
-        Action::SubscriptionCreate => {
-            subscriptions::create(hub, connection, &identity, subscribed, request).await
-        }
-        _ => (hub.actions.perform(&identity, request).await, Then::Nothing),
-    }
+    (hub.actions.perform(&identity, request).await, Then::Nothing)
 }
 
 /// Puts on every later record of the request who sends it.
@@ -162,7 +150,11 @@ fn log(identity: &Identity) {
 }
 
 fn count(action: &'static str, reply: &Reply) {
-    telemetry::count(Metric::WebSocketRequests, &[action, telemetry::status_text(reply.status())], 1);
+    telemetry::count(
+        Metric::WebSocketRequests,
+        &[action, StatusCode::from_u16(reply.status()).as_ref().map_or("none", StatusCode::as_str)],
+        1,
+    );
 }
 
 /// Work whose panic costs nothing but its own answer: `None` where it panicked. The panic itself is in the log.
