@@ -1,8 +1,11 @@
 //! What actions do: each parses its body, calls the service, and shapes the reply.
 
+mod claims;
 mod messages;
+mod nowhere;
 mod queues;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -13,7 +16,8 @@ use super::schema::Action;
 use crate::api::is_mounted;
 use crate::auth::Identity;
 use crate::error::{Error, Result};
-use crate::model::{ProjectId, QueueName, queue};
+use crate::model::json::{BodyError, Kind};
+use crate::model::{ProjectId, QueueName, project, queue};
 use crate::service::{Context, Service};
 
 /// Which actions a service offers.
@@ -74,12 +78,34 @@ impl Actions {
     }
 
     async fn answer(&self, identity: &Arc<Identity>, request: &Request) -> Result<Reply> {
-        let call = Call::admit(&self.service, identity, request)?;
-        match request.action() {
-            Action::QueueList => queues::list(call).await,
-            Action::MessagePost => messages::post(call).await,
-            _ => Err(Error::NoRoute),
+        let call = &Call::admit(&self.service, identity, request)?;
+        match (request.action(), &call.queue) {
+            (Action::QueueList, _) => queues::list(call).await,
+            (Action::QueueCreate, _) => queues::create(call).await,
+            (Action::MessagePost, _) => messages::post(call).await,
+            (action, Some(queue)) => on_queue(call, action, queue).await,
+            (_, None) => nowhere::answer(call).await,
         }
+    }
+}
+
+/// Carries out an action on a queue that may exist.
+async fn on_queue(call: &Call<'_>, action: Action, queue: &QueueName) -> Result<Reply> {
+    match action {
+        Action::QueueGet => queues::get(call, queue).await,
+        Action::QueueGetStats => queues::stats(call, queue).await,
+        Action::QueuePurge => queues::purge(call, queue).await,
+        Action::QueueDelete => queues::delete(call, queue).await,
+        Action::MessageList => messages::list(call, queue).await,
+        Action::MessageGet => messages::get(call, queue).await,
+        Action::MessageGetMany => messages::get_many(call, queue).await,
+        Action::MessageDelete => messages::delete(call, queue).await,
+        Action::MessageDeleteMany => messages::delete_many(call, Some(queue)).await,
+        Action::ClaimCreate => claims::create(call, queue).await,
+        Action::ClaimGet => claims::get(call, queue).await,
+        Action::ClaimUpdate => claims::update(call, queue).await,
+        Action::ClaimDelete => claims::delete(call, queue).await,
+        _ => Err(Error::Internal),
     }
 }
 
@@ -95,21 +121,68 @@ impl<'a> Call<'a> {
         Ok(Self { service, request, context, queue })
     }
 
-    /// The queue that a request names which would create it.
-    fn named_queue(&self) -> Result<&QueueName> {
-        let name = self.request.text("queue_name").unwrap_or_default();
-        let words = match (&self.queue, self.context.project.is_well_sized()) {
-            (_, false) => "Project ids may not be more than 256 characters long.",
-            (Some(queue), true) => return Ok(queue),
-            (None, _) if name.chars().count() > queue::MAX_NAME_LENGTH => {
-                "Queue names may not be more than 64 characters long."
+    /// The queue of a request that creates it where it is missing.
+    fn new_queue(&self) -> Result<&QueueName> {
+        let words = match &self.queue {
+            _ if !self.context.project.is_well_sized() => {
+                format!("Project ids may not be more than {} characters long.", project::MAX_LENGTH)
             }
-            (None, _) => "Queue names may only contain ASCII letters, digits, underscores, and dashes.",
+            Some(queue) => return Ok(queue),
+            None if self.text("queue_name").chars().count() > queue::MAX_NAME_LENGTH => {
+                format!("Queue names may not be more than {} characters long.", queue::MAX_NAME_LENGTH)
+            }
+            None => "Queue names may only contain ASCII letters, digits, underscores, and dashes.".into(),
         };
         Err(Error::invalid(words))
     }
 
-    fn json(&self, status: StatusCode, body: impl Into<Vec<u8>>) -> Result<Reply> {
-        Ok(Reply::json(self.request, status, body))
+    /// Refuses an illegal `Client-ID`, where the reference looks at it.
+    fn check_client(&self) -> Result<()> {
+        let legal = self.service.takes_client(&self.request.header("Client-ID").unwrap_or_default());
+        let words = if self.service.free_client_ids() {
+            let limits = self.service.limits();
+            format!(
+                "Length of client id must be at least {} and no greater than {}.",
+                limits.min_length_client_id, limits.max_length_client_id
+            )
+        } else {
+            "badly formed hexadecimal UUID string".into()
+        };
+        if legal { Ok(()) } else { Err(Error::invalid(words)) }
+    }
+
+    /// A member that the schema demands to be a text.
+    fn text(&self, name: &str) -> Cow<'a, str> {
+        self.request.text(name).unwrap_or_default()
+    }
+
+    /// A member that no schema speaks of, but should be an integer; Python takes true for 1 and false for 0.
+    fn lenient_integer(&self, name: &'static str) -> Result<Option<i64>> {
+        match self.request.value(name).map(|(kind, _)| kind) {
+            None => Ok(None),
+            Some(Kind::Integer(value)) => Ok(Some(value)),
+            Some(Kind::Bool(value)) => Ok(Some(value.into())),
+            Some(_) => Err(bad_request(BodyError::NotInteger(name))),
+        }
+    }
+
+    fn json(&self, status: StatusCode, body: impl Into<Vec<u8>>) -> Reply {
+        Reply::json(self.request, status, body)
+    }
+
+    fn sentence(&self, status: StatusCode, sentence: &str) -> Reply {
+        Reply::sentence(self.request, status, sentence)
+    }
+
+    fn empty(&self, status: StatusCode) -> Reply {
+        Reply::empty(self.request, status)
+    }
+}
+
+/// What is wrong with a document inside a body, in the words of the reference.
+fn bad_request(problem: BodyError) -> Error {
+    match problem {
+        BodyError::Missing(_) | BodyError::NotInteger(_) => Error::invalid(format!("Bad request. {problem}")),
+        _ => problem.into(),
     }
 }

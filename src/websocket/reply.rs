@@ -12,6 +12,7 @@ use super::envelope::Request;
 use super::schema::Action;
 use crate::api::respond;
 use crate::error::Error;
+use crate::model::{ClaimId, QueueName};
 
 /// What a reply repeats of its request: a share of the frame.
 #[derive(Clone, Debug)]
@@ -66,12 +67,13 @@ pub struct Reply {
     status: u16,
     /// JSON.
     body: Vec<u8>,
+    claimed: Option<(QueueName, ClaimId)>,
 }
 
 impl Reply {
     /// A reply with a body that is JSON already.
     pub(super) fn json(request: &Request, status: StatusCode, body: impl Into<Vec<u8>>) -> Self {
-        Self { echo: request.echo().clone(), status: status.as_u16(), body: body.into() }
+        Self { echo: request.echo().clone(), status: status.as_u16(), body: body.into(), claimed: None }
     }
 
     /// A reply whose body is a sentence.
@@ -86,7 +88,7 @@ impl Reply {
 
     /// The refusal of a frame before its action is looked at: `{"error": …}`.
     pub(super) fn error(echo: Echo, status: u16, words: &str) -> Self {
-        Self { echo, status, body: json!({ "error": words }).to_string().into() }
+        Self { echo, status, body: json!({ "error": words }).to_string().into(), claimed: None }
     }
 
     /// The refusal of a request before its action is carried out: `{"error": …}`.
@@ -98,6 +100,17 @@ impl Reply {
     #[must_use]
     pub(super) fn without_echo(self, action: Action) -> Self {
         Self { echo: self.echo.of_action(action), ..self }
+    }
+
+    /// The same reply, to a request that made this claim.
+    #[must_use]
+    pub(super) fn with_claim(self, queue: QueueName, claim: ClaimId) -> Self {
+        Self { claimed: Some((queue, claim)), ..self }
+    }
+
+    /// The claim that the request made. Where nobody will read the reply, it should be released.
+    pub fn claimed(&self) -> Option<&(QueueName, ClaimId)> {
+        self.claimed.as_ref()
     }
 
     /// The reply to a request whose operation failed: `{"exception": …, "error": …}`. The cause is logged here.
