@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::{self, Api, Cors, Readiness, Version};
 use crate::auth::{Presigned, SigningKey};
 use crate::clock::Clock;
-use crate::config::{ApiTransport, AuthStrategy, ClientIdUuidSafe, Config};
+use crate::config::{ApiTransport, AuthStrategy, ClientIdUuidSafe, Config, ConfigError};
 use crate::model::limits::{Defaults, Limits};
 use crate::policy::Policy;
 use crate::server::{self, ConnectionCounts, Drained, ListenerSettings, Tls};

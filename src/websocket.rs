@@ -19,6 +19,7 @@ mod connection;
 mod envelope;
 mod handshake;
 mod hub;
+mod leases;
 mod origin;
 mod outbox;
 mod push;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
+use super::leases::Leases;
 use super::{Actions, Offer, WebSocketSettings};
 use crate::auth::Gate;
 use crate::server::{Phase, Stage};
@@ -18,6 +19,7 @@ pub struct Hub {
     pub(super) gate: Gate,
     pub(super) settings: WebSocketSettings,
     pub(super) tasks: TaskTracker,
+    pub(super) leases: Leases,
     pub(super) stage: Stage,
     open: Arc<AtomicUsize>,
 }
@@ -29,8 +31,9 @@ impl Hub {
     /// Nobody is connected yet.
     pub fn new(service: Service, offer: Offer, gate: Gate, settings: WebSocketSettings) -> Self {
         let (tasks, open) = (TaskTracker::new(), Arc::default());
+        let leases = Leases::new(service.clone(), tasks.clone());
         let actions = Actions::new(service, offer);
-        Self { actions, gate, settings, tasks, stage: Stage::default(), open }
+        Self { actions, gate, settings, tasks, leases, stage: Stage::default(), open }
     }
 
     /// The operations.

@@ -10,6 +10,7 @@ use http::StatusCode;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::actions::subscriptions;
 use super::codec::Encoding;
 use super::envelope::{self, Request};
 use super::push::Push;
@@ -116,7 +117,7 @@ pub(super) fn carry_out(
     let span = telemetry::request_span(&format!("req-{}", Uuid::new_v4()), "WEBSOCKET");
     span.record(telemetry::HTTP_ROUTE, request.action().name());
     let observed = async move {
-        let work = Unwinding(Box::pin(answer(&hub, who, &request)));
+        let work = Unwinding(Box::pin(answer(&hub, connection, who, &request)));
         let (reply, then) =
             work.await.unwrap_or_else(|| (Reply::failure(&request, &Error::Internal), Then::Nothing));
         count(request.action().name(), &reply);
@@ -126,7 +127,7 @@ pub(super) fn carry_out(
     Box::pin(observed.instrument(span))
 }
 
-async fn answer(hub: &Hub, who: Option<Arc<Identity>>, request: &Request) -> (Reply, Then) {
+async fn answer(hub: &Hub, connection: Uuid, who: Option<Arc<Identity>>, request: &Request) -> (Reply, Then) {
     if request.action() == Action::Authenticate {
         return authenticate::answer(hub, request).await;
     }
@@ -135,7 +136,10 @@ async fn answer(hub: &Hub, who: Option<Arc<Identity>>, request: &Request) -> (Re
         Err(words) => return (Reply::refused(request, StatusCode::FORBIDDEN, words), Then::Nothing),
     };
     log(&identity);
-    (hub.actions.perform(&identity, request).await, Then::Nothing)
+    match request.action() {
+        Action::SubscriptionCreate => subscriptions::create(hub, connection, &identity, request).await,
+        _ => (hub.actions.perform(&identity, request).await, Then::Nothing),
+    }
 }
 
 /// Puts on every later record of the request who sends it.
