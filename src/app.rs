@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use axum::Router;
+use strum::VariantArray as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{self, Api, Cors, Readiness};
+use crate::api::{self, Api, Cors, Readiness, Version};
 use crate::auth::{Presigned, SigningKey};
 use crate::clock::Clock;
 use crate::config::{ApiTransport, AuthStrategy, ClientIdUuidSafe, Config, ConfigError};
@@ -61,6 +62,8 @@ impl App {
         let disable_file = config.listener.healthcheck_disable_file.as_ref().map(PathBuf::from);
         let api = Api {
             service: service.clone(),
+            deprecated: deprecated_versions(config),
+            sunset: sunset(config)?,
             admin_mode: config.default.admin_mode,
             pooling: config.default.pooling,
             gate: gate.with_presigned(presigned),
@@ -130,6 +133,22 @@ async fn watch_connections(counts: Arc<ConnectionCounts>) {
         telemetry::gauge(Metric::HttpConnections, &[], counts.open());
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
+}
+
+/// The versions to serve beside the current one; the configuration lets no other ids through.
+fn deprecated_versions(config: &Config) -> Vec<Version> {
+    let enabled = &config.default.enable_deprecated_api_versions;
+    let named = |version: &Version| enabled.iter().any(|id| id.trim() == version.id());
+    Version::VARIANTS.iter().copied().filter(named).collect()
+}
+
+/// The day from which on they may be gone, as HTTP writes it.
+fn sunset(config: &Config) -> Result<Option<String>, ConfigError> {
+    let Some(text) = config.default.deprecated_api_sunset.as_deref() else { return Ok(None) };
+    let date: jiff::civil::Date = text.trim().parse().map_err(|_| {
+        config.refuse("DEFAULT", "deprecated_api_sunset", text, "not a day such as 2027-06-30")
+    })?;
+    Ok(Some(date.strftime("%a, %d %b %Y 00:00:00 GMT").to_string()))
 }
 
 /// The warning of a service without authentication; `None` where it has one.

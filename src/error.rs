@@ -48,6 +48,9 @@ pub enum Error {
     /// A query parameter has no value of its type.
     #[error("query parameter {0} malformed")]
     Parameter(&'static str, ParameterType),
+    /// A query parameter is needed, and there is none.
+    #[error("query parameter {0} missing")]
+    ParameterMissing(&'static str),
     /// The request contradicts a limit or rule, in these words.
     #[error("invalid request: {0}")]
     Invalid(Cow<'static, str>),
@@ -170,6 +173,7 @@ impl Error {
             | Self::ProjectIdEmpty
             | Self::QueueIdentification
             | Self::Parameter(..)
+            | Self::ParameterMissing(_)
             | Self::Invalid(_)
             | Self::Body(_)
             | Self::BodyMissing
@@ -203,6 +207,7 @@ impl Error {
             Self::ProjectIdEmpty => "Empty project header not allowed",
             Self::QueueIdentification => "Invalid queue identification",
             Self::Parameter(..) => "Invalid parameter",
+            Self::ParameterMissing(_) => "Missing parameter",
             Self::Invalid(_) => "Invalid API request",
             Self::Body(_) | Self::BodyMissing => "Invalid request body",
             Self::Unauthorized(_) => "Unauthorized",
@@ -244,6 +249,7 @@ impl Error {
             Self::ProjectIdEmpty => PROJECT_EMPTY.into(),
             Self::QueueIdentification => QUEUE_IDENTIFICATION.into(),
             Self::Parameter(name, kind) => parameter(name, *kind).into(),
+            Self::ParameterMissing(name) => format!("The \"{name}\" parameter is required.").into(),
             Self::Invalid(words)
             | Self::Body(words)
             | Self::Conflict(words)

@@ -36,7 +36,7 @@ pub use self::messages::{ListRequest, Listing, MessageView, PostTerms, Removal};
 use self::moves::Movers;
 pub use self::moves::{Migration, MigrationPage};
 pub use self::placement::Pooling;
-pub use self::queues::{QueueListRequest, QueueListing};
+pub use self::queues::{QueueListRequest, QueueListing, Shown};
 use self::registry::Registry;
 pub use self::share::{PresignedUrl, ShareTerms, Shared};
 pub use self::sweep::Sweeper;

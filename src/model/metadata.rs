@@ -12,6 +12,11 @@ use super::{Limits, QueueName};
 /// The stored metadata of a queue, reserved attributes among it, without their defaults.
 pub type Metadata = serde_json::Map<String, Value>;
 
+/// Whether a key is reserved for the service; those that mean nothing today are too.
+pub fn is_reserved(key: &str) -> bool {
+    key.starts_with('_')
+}
+
 /// What is wrong with a reserved attribute, in the reference's words: the text goes to the client as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::Call;
-use crate::api::v2::shapes::Document;
+use crate::api::resources::shapes::Document;
 use crate::error::{Error, Result};
 use crate::model::json::{self, Kind, PurgeTerms};
 use crate::model::{Metadata, QueueName};

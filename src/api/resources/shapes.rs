@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use crate::api::Version;
 use crate::clock::Timestamp;
 use crate::model::{ClaimId, QueueName, checksum};
 use crate::service::MessageView;
@@ -13,22 +14,46 @@ pub(crate) struct Document {
 
 impl Document {
     /// `{"<name>":[<items>]`, not closed yet.
-    pub(crate) fn list<T>(name: &str, items: &[T], mut write: impl FnMut(&mut Self, &T)) -> Self {
-        let mut document = Self { bytes: Vec::with_capacity(64 + 256 * items.len()) };
+    pub(crate) fn list<T>(name: &str, items: &[T], write: impl FnMut(&mut Self, &T)) -> Self {
+        let mut document = Self::sized_for(items);
         document.raw("{\"");
         document.raw(name);
-        document.raw("\":[");
-        for (index, item) in items.iter().enumerate() {
-            document.raw(if index > 0 { "," } else { "" });
-            write(&mut document, item);
-        }
-        document.raw("]");
+        document.raw("\":");
+        document.items(items, write);
         document
     }
 
     /// A document that begins so.
     pub(crate) fn open(text: &str) -> Self {
         Self { bytes: text.into() }
+    }
+
+    /// A whole document of such items: `{"<name>":[<items>]}`, and in v1 the bare array.
+    pub(crate) fn listing<T>(
+        version: Version,
+        name: &str,
+        items: &[T],
+        write: impl FnMut(&mut Self, &T),
+    ) -> Vec<u8> {
+        if version > Version::V1 {
+            return Self::list(name, items, write).end();
+        }
+        let mut document = Self::sized_for(items);
+        document.items(items, write);
+        document.bytes
+    }
+
+    fn sized_for<T>(items: &[T]) -> Self {
+        Self { bytes: Vec::with_capacity(64 + 256 * items.len()) }
+    }
+
+    fn items<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
+        self.raw("[");
+        for (index, item) in items.iter().enumerate() {
+            self.raw(if index > 0 { "," } else { "" });
+            write(self, item);
+        }
+        self.raw("]");
     }
 
     /// `,"links":[…]`: a next link where there is one.
@@ -50,6 +75,12 @@ impl Document {
         self
     }
 
+    /// `,"<name>":false`.
+    pub(crate) fn denial(mut self, name: &str) -> Self {
+        self.print(format_args!(",\"{name}\":false"));
+        self
+    }
+
     /// `,"<name>":"<text>"`.
     pub(crate) fn text(mut self, name: &str, text: &str) -> Self {
         self.print(format_args!(",\"{name}\":"));
@@ -63,15 +94,29 @@ impl Document {
         self.bytes
     }
 
-    /// A message, its href under the queue and with the claim that holds it.
-    pub(crate) fn message(&mut self, queue: &QueueName, message: &MessageView) {
+    /// A message, its href under the queue and with the claim that holds it. v1 tells of no claim here.
+    pub(crate) fn message(&mut self, version: Version, queue: &QueueName, message: &MessageView) {
+        let claim = message.claim.filter(|_| version > Version::V1);
+        self.object(version, queue, message, claim);
+    }
+
+    /// The same in an answer about a claim, where v1 tells of it too.
+    pub(crate) fn claimed(&mut self, version: Version, queue: &QueueName, message: &MessageView) {
+        self.object(version, queue, message, message.claim);
+    }
+
+    fn object(&mut self, version: Version, queue: &QueueName, message: &MessageView, claim: Option<ClaimId>) {
         let MessageView { id, ttl, age, .. } = message;
-        self.print(format_args!("{{\"id\":\"{id}\",\"href\":\"{}", message_path(queue, &id.to_string())));
-        if let Some(claim) = message.claim {
+        self.raw("{");
+        if version > Version::V1 {
+            self.print(format_args!("\"id\":\"{id}\","));
+        }
+        self.print(format_args!("\"href\":\"{}", version.message(queue, &id.to_string())));
+        if let Some(claim) = claim {
             self.print(format_args!("?claim_id={claim}"));
         }
         self.print(format_args!("\",\"ttl\":{ttl},\"age\":{age}"));
-        self.body(message);
+        self.body(message, version > Version::V1);
     }
 
     /// A message that was popped: without href, with its claim count (rest.md 5.7).
@@ -79,7 +124,7 @@ impl Document {
         let MessageView { id, ttl, age, claim_count, .. } = message;
         self.print(format_args!("{{\"id\":\"{id}\",\"age\":{age},\"ttl\":{ttl}"));
         self.print(format_args!(",\"claim_id\":null,\"claim_count\":{claim_count}"));
-        self.body(message);
+        self.body(message, true);
     }
 
     /// A message as the WebSocket API shows it: without href and checksum, in a claim if that is what was asked for.
@@ -98,7 +143,7 @@ impl Document {
         self.print(format_args!("{{\"id\":\"{id}\",\"age\":{age},\"ttl\":{ttl},\"claim_id\":"));
         self.claim(*claim);
         self.print(format_args!(",\"claim_count\":{claim_count},\"created\":\"{}\"", moment(created)));
-        self.body(message);
+        self.body(message, true);
     }
 
     fn claim(&mut self, claim: Option<ClaimId>) {
@@ -108,10 +153,10 @@ impl Document {
         }
     }
 
-    fn body(&mut self, message: &MessageView) {
+    fn body(&mut self, message: &MessageView, with_checksum: bool) {
         self.raw(",\"body\":");
         self.bytes.extend_from_slice(&message.body);
-        if let Some(checksum) = message.checksum {
+        if let Some(checksum) = message.checksum.filter(|_| with_checksum) {
             self.print(format_args!(",\"checksum\":\"{}\"", checksum::text(checksum)));
         }
         self.raw("}");
@@ -138,9 +183,9 @@ impl Document {
 }
 
 /// A single message as a document.
-pub(crate) fn message(queue: &QueueName, message: &MessageView) -> Vec<u8> {
+pub(crate) fn message(version: Version, queue: &QueueName, message: &MessageView) -> Vec<u8> {
     let mut document = Document { bytes: Vec::with_capacity(256 + message.body.len()) };
-    document.message(queue, message);
+    document.message(version, queue, message);
     document.bytes
 }
 
@@ -148,19 +193,4 @@ pub(crate) fn message(queue: &QueueName, message: &MessageView) -> Vec<u8> {
 pub(crate) fn moment(at: Timestamp) -> String {
     let moment = jiff::Timestamp::from_second(at.seconds()).unwrap_or_default();
     moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// The path of a queue.
-pub(crate) fn queue_path(queue: &QueueName) -> String {
-    format!("/v2/queues/{queue}")
-}
-
-/// The path of a message.
-pub(crate) fn message_path(queue: &QueueName, id: &str) -> String {
-    format!("/v2/queues/{queue}/messages/{id}")
-}
-
-/// The path of a claim.
-pub(crate) fn claim_path(queue: &QueueName, id: ClaimId) -> String {
-    format!("/v2/queues/{queue}/claims/{id}")
 }
