@@ -6,7 +6,7 @@ use http::{Response, StatusCode};
 use serde_json::json;
 
 use super::link::Link;
-use super::shapes::Document;
+use super::shapes::{self, Document};
 use crate::api::dispatch::Call;
 use crate::api::{Version, respond};
 use crate::clock::Timestamp;
