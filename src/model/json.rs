@@ -98,11 +98,19 @@ pub fn messages(body: &Bytes, delays: bool) -> Result<Vec<Posted>, BodyError> {
     found
 }
 
-/// Reads `[{"ttl": int, "body": any, "delay": int}]`, the list by itself: at least one message, other keys dropped.
-pub fn message_array(body: &Bytes, fields: Fields) -> Result<Vec<Posted>, BodyError> {
+/// Reads `[{"body": any, "ttl": int, "delay": int}]`, the list of [`messages`] by itself.
+pub fn message_list(text: &Bytes, delays: bool) -> Result<Vec<Posted>, BodyError> {
+    let mut scanner = Scanner::new(text)?;
+    let found = list(&mut scanner, text, Fields::of(delays))?;
+    scanner.end()?;
+    found
+}
+
+/// Reads `[{"ttl": int, "body": any}]`, as v1 posts: at least one message, each with both, other keys dropped.
+pub fn message_array(body: &Bytes) -> Result<Vec<Posted>, BodyError> {
     let mut scanner = Scanner::new(body)?;
     let found = match scanner.peek()? {
-        b'[' | b'{' => list(&mut scanner, body, fields)?,
+        b'[' | b'{' => list(&mut scanner, body, Fields::V1)?,
         _ => scanner.value().and(Err(Fault::Malformed))?,
     };
     scanner.end()?;
@@ -224,8 +232,8 @@ where
 }
 
 /// Which fields of a posted message count beside `body`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fields {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fields {
     /// `ttl`, which is needed.
     V1,
     /// `ttl`, if it is there.
@@ -236,7 +244,7 @@ pub enum Fields {
 
 impl Fields {
     /// Those of a queue that honours delays, or does not.
-    pub fn of(delays: bool) -> Self {
+    fn of(delays: bool) -> Self {
         if delays { Self::TtlAndDelay } else { Self::Ttl }
     }
 }

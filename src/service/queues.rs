@@ -121,6 +121,20 @@ impl Service {
         Ok((known, new))
     }
 
+    /// The queue with a place for its data; a missing one is created.
+    pub(super) async fn known_or_new(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        sentence: &'static str,
+    ) -> Result<Arc<Known>> {
+        match self.known(&context.project, name).await? {
+            Some(known) if !self.lies_nowhere(&known.record) => Ok(known),
+            Some(known) => self.place(&known, sentence).await,
+            None => Ok(self.create(context, name, &Metadata::new(), sentence).await?.0),
+        }
+    }
+
     /// The metadata of a queue with defaults merged; that of a missing queue is the defaults alone.
     pub async fn queue_metadata(&self, context: &Context, name: &QueueName) -> Result<Metadata> {
         self.shown_metadata(context, name, Shown::WithDefaults).await

@@ -20,7 +20,7 @@ pub(crate) async fn post(mut call: Call) -> Result<Response<Body>> {
     let body = call.body(max_size, too_large).await?.ok_or(Error::BodyMissing)?;
     let ids = if version == Version::V1 {
         call.service
-            .post_to_existing(&call.context, &queue, &json::message_array(&body, json::Fields::V1)?)
+            .post_to_existing(&call.context, &queue, &json::message_array(&body)?)
             .await?
     } else {
         let posted = json::messages(&body, delays && version == Version::V2)?;

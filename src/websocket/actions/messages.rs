@@ -20,7 +20,7 @@ pub(super) async fn post(call: &Call<'_>) -> Result<Reply> {
         return Err(Error::invalid(format!("Message collection size is too large. Max size {max_size}")));
     }
     let list = call.request.share("messages").unwrap_or_default();
-    let posted = json::message_array(&list, json::Fields::of(delays)).map_err(bad_request)?;
+    let posted = json::message_list(&list, delays).map_err(bad_request)?;
     call.check_client()?;
     let ids = call.service.post(&call.context, queue, &posted).await?;
     let ids = Document::list("message_ids", &ids, |document, id| document.string(&id.to_string()));
