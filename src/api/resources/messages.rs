@@ -19,9 +19,7 @@ pub(crate) async fn post(mut call: Call) -> Result<Response<Body>> {
     let too_large = || Error::invalid(format!("Message collection size is too large. Max size {max_size}"));
     let body = call.body(max_size, too_large).await?.ok_or(Error::BodyMissing)?;
     let ids = if version == Version::V1 {
-        call.service
-            .post_to_existing(&call.context, &queue, &json::message_array(&body)?)
-            .await?
+        call.service.post_to_existing(&call.context, &queue, &json::message_array(&body)?).await?
     } else {
         let posted = json::messages(&body, delays && version == Version::V2)?;
         call.service.post(&call.context, &queue, &posted).await?
