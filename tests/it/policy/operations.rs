@@ -43,6 +43,7 @@ async fn answers(service: &Service, context: &Context) -> Vec<(&'static str, Rul
         patch_queue(&queue, &[]).await => QueuesUpdate,
         delete_queue(&queue).await => QueuesDelete,
         stats(&queue).await => QueuesStats,
+        stats_with_ends(&queue).await => QueuesStats,
         list_queues(QueueListRequest::default()).await => QueuesGetAll,
         share(&queue, ShareTerms::default()) => QueuesShare,
         purge(&queue, purge).await => QueuesPurge,
