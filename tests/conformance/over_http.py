@@ -40,6 +40,7 @@ KIND_OF_FILE = {"validation": "validation", "pooled": "pooled", "keystone": "key
 VOLUME_TEST = "TestHealthMongoDB::test_message_volume"
 
 SERVERS = {}
+POOLS = {}
 
 
 def pytest_addoption(parser):
@@ -50,9 +51,10 @@ def pytest_configure(config):
     with open(config.getoption("--remote")) as file:
         remote = json.load(file)
     SERVERS.update(remote["servers"])
+    POOLS["uri"] = remote["pool_uri"]
     config.excluded_tests = remote["excluded"]
     _take_the_place_of_bootstrap()
-    _keep_pools_in(remote["pool_uri"])
+    _keep_pools_in(POOLS["uri"])
 
 
 def test_name(item):
@@ -179,12 +181,16 @@ class RemoteBootstrap:
         self.control.pools_controller.drop_all = lambda: remove_pools(self.url())
         for group, options in opts.list_opts_by_group():
             conf.register_opts(options, group=group)
+        # Where the package's older tests put pools.
+        conf.set_override("uri", POOLS["uri"], group="drivers:management_store:mongodb")
         self.transport._defaults = base.ResourceDefaults(conf)
         self.transport.app = RemoteApplication(self)
         self.kind = self._kind_of_file()
         self.real_set_override = conf.set_override
         conf.set_override = self._set_override
-        self.url()
+        url = self.url()
+        if self.kind == "pooled":
+            remove_pools(url)
 
     def _kind_of_file(self):
         if VOLUME_TEST in os.environ["PYTEST_CURRENT_TEST"]:
