@@ -12,8 +12,8 @@ mod extract;
 mod healthcheck;
 mod middleware;
 pub mod query;
-mod resources;
-mod respond;
+pub(crate) mod resources;
+pub(crate) mod respond;
 mod v1;
 mod v1_1;
 mod v2;
@@ -26,6 +26,7 @@ use axum::Router;
 use strum::VariantArray as _;
 
 pub use self::cors::Cors;
+pub(crate) use self::dispatch::{Mounted, is_mounted};
 pub use self::healthcheck::Readiness;
 pub use self::version::Version;
 use crate::auth::Gate;

@@ -194,6 +194,7 @@ fn settings(config: &Config, policy: Policy) -> Settings {
         limits: Limits {
             max_queues_per_page: transport.max_queues_per_page as usize,
             max_messages_per_page: transport.max_messages_per_page as usize,
+            max_subscriptions_per_page: transport.max_subscriptions_per_page as usize,
             max_pools_per_page: transport.max_pools_per_page as usize,
             max_flavors_per_page: transport.max_flavors_per_page as usize,
             max_messages_per_claim_or_pop: transport.max_messages_per_claim_or_pop as usize,
@@ -210,6 +211,7 @@ fn settings(config: &Config, policy: Policy) -> Settings {
                 message_delay: transport.default_message_delay,
                 claim_ttl: transport.default_claim_ttl,
                 claim_grace: transport.default_claim_grace,
+                subscription_ttl: transport.default_subscription_ttl,
             },
         },
         free_client_ids: transport.client_id_uuid_safe == ClientIdUuidSafe::Off,

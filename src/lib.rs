@@ -24,3 +24,5 @@ pub mod server;
 pub mod service;
 pub mod storage;
 pub mod telemetry;
+pub mod wake;
+pub mod websocket;

@@ -19,6 +19,7 @@ mod queues;
 mod reconcile;
 mod registry;
 mod share;
+mod subscriptions;
 mod sweep;
 pub mod vault;
 
@@ -39,6 +40,7 @@ pub use self::placement::Pooling;
 pub use self::queues::{QueueListRequest, QueueListing, Shown};
 use self::registry::Registry;
 pub use self::share::{PresignedUrl, ShareTerms, Shared};
+pub use self::subscriptions::{CONNECTION_LEASE, Subscriber, SubscriptionView};
 pub use self::sweep::Sweeper;
 use self::vault::Vault;
 use crate::auth::SigningKey;

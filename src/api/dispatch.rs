@@ -249,7 +249,8 @@ fn owner(methods: &[&Route]) -> Owner {
     if methods.iter().all(of_system) { Owner::System } else { Owner::Project }
 }
 
-fn is_mounted(mounted: Mounted, admin_mode: bool, pooling: bool) -> bool {
+/// Whether what is mounted there is part of a service with these settings.
+pub(crate) fn is_mounted(mounted: Mounted, admin_mode: bool, pooling: bool) -> bool {
     match mounted {
         Mounted::Always => true,
         Mounted::Admin => admin_mode,

@@ -74,14 +74,8 @@ fn log(identity: &Identity) {
 }
 
 fn client(request: &Parts, service: &Service) -> Result<ClientId> {
-    let limits = service.limits();
     let text = client_id(request)?;
-    let legal = if service.free_client_ids() {
-        (limits.min_length_client_id..=limits.max_length_client_id).contains(&text.chars().count())
-    } else {
-        ClientId::uuid(&text).is_some()
-    };
-    if legal { Ok(ClientId::new(&text)) } else { Err(Error::ClientIdMalformed) }
+    if service.takes_client(&text) { Ok(ClientId::new(&text)) } else { Err(Error::ClientIdMalformed) }
 }
 
 /// The header, or where headers cannot be sent, the parameter in its place.

@@ -11,5 +11,5 @@ pub(crate) mod migrations;
 pub(crate) mod pools;
 pub(crate) mod purge;
 pub(crate) mod queues;
-mod shapes;
+pub(crate) mod shapes;
 pub(crate) mod share;

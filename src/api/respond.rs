@@ -84,7 +84,8 @@ pub(crate) fn allow(methods: &[http::Method], options: bool) -> HeaderValue {
     HeaderValue::from_str(&names.collect::<Vec<_>>().join(", ")).unwrap_or(HeaderValue::from_static(""))
 }
 
-fn log(error: &Error) {
+/// Logs an error, and where it is one of ours, its cause.
+pub(crate) fn log(error: &Error) {
     match error {
         Error::Unavailable(sentence, cause) => tracing::error!(error.cause = ?cause, "{sentence}"),
         Error::Sealed(cause) => tracing::error!(error.cause = ?cause, "an encrypted body cannot be read"),

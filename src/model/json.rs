@@ -22,8 +22,8 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde_json::Value;
 
-use scan::Kind;
-pub(super) use scan::{Fault, Scanner, Text};
+pub(crate) use scan::{Fault, Kind, MAX_DEPTH, Scanner, Text};
+pub(crate) use tree::without_repeats;
 
 use super::Metadata;
 
@@ -86,7 +86,7 @@ pub struct Posted {
 /// the empty list last (rest.md 5.2).
 pub fn messages(body: &Bytes, delays: bool) -> Result<Vec<Posted>, BodyError> {
     let mut found = Err(BodyError::NoMessages);
-    let fields = if delays { Fields::TtlAndDelay } else { Fields::Ttl };
+    let fields = Fields::of(delays);
     document(body, |scanner, key| {
         if key.decoded() == "messages" {
             found = list(scanner, body, fields)?;
@@ -95,6 +95,14 @@ pub fn messages(body: &Bytes, delays: bool) -> Result<Vec<Posted>, BodyError> {
         }
         Ok(())
     })?;
+    found
+}
+
+/// Reads `[{"body": any, "ttl": int, "delay": int}]`, the list of [`messages`] by itself.
+pub fn message_list(text: &Bytes, delays: bool) -> Result<Vec<Posted>, BodyError> {
+    let mut scanner = Scanner::new(text)?;
+    let found = list(&mut scanner, text, Fields::of(delays))?;
+    scanner.end()?;
     found
 }
 
@@ -234,6 +242,13 @@ enum Fields {
     TtlAndDelay,
 }
 
+impl Fields {
+    /// Those of a queue that honours delays, or does not.
+    fn of(delays: bool) -> Self {
+        if delays { Self::TtlAndDelay } else { Self::Ttl }
+    }
+}
+
 /// A message as it was found.
 #[derive(Default)]
 struct Draft {
@@ -308,7 +323,7 @@ fn posted_from(draft: Option<Draft>, request: &Bytes, fields: Fields) -> Result<
     let delay = if fields == Fields::TtlAndDelay { draft.delay.integer("delay")? } else { None };
     let text = request.slice(body.range);
     let body = match (body.repeats, body.spaces) {
-        (true, _) => tree::without_repeats(&text)?,
+        (true, _) => without_repeats(&text)?,
         (false, true) => form::without_spaces(&text).into(),
         (false, false) => text,
     };

@@ -90,6 +90,11 @@ pub fn validate(metadata: &Metadata, limits: &Limits) -> Result<(), Invalid> {
     faults.min_by_key(|(judged, _)| *judged).map_or(Ok(()), |(_, fault)| Err(fault))
 }
 
+/// Judges the options of a subscription: its `_retry_policy`; null counts as missing.
+pub fn validate_options(options: &Metadata) -> Result<(), Invalid> {
+    set(options, "_retry_policy").map_or(Ok(()), retry::check)
+}
+
 /// What a reader is shown: the stored metadata, and defaults for attributes that are missing or falsy (null,
 /// false, 0, "", [], {}). A falsy one keeps its place, the missing ones follow.
 pub fn with_defaults(metadata: &Metadata, limits: &Limits) -> Metadata {

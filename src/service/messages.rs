@@ -11,9 +11,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::json::Posted;
 use crate::model::limits::MIN_MESSAGE_TTL;
-use crate::model::{
-    ClaimId, Cursor, Marker, Message, MessageId, Metadata, NewMessage, Position, QueueName, checksum,
-};
+use crate::model::{ClaimId, Cursor, Marker, Message, MessageId, NewMessage, Position, QueueName, checksum};
 use crate::policy::Rule;
 use crate::storage::{self, Deletion, ListQuery};
 use crate::telemetry::{self, Metric};
@@ -160,18 +158,17 @@ impl Service {
         missing: Missing,
     ) -> Result<Arc<Known>> {
         const FAILED: &str = "Messages could not be enqueued.";
-        match self.known(&context.project, name).await? {
-            Some(known) if !self.lies_nowhere(&known.record) => return Ok(known),
-            Some(known) => {
-                self.prepare(context, &known.attributes, submissions, self.inner.clock.now())?;
-                return self.place(&known, FAILED).await;
-            }
-            None => {}
+        let known = self.known(&context.project, name).await?;
+        if let Some(known) = known.as_ref().filter(|known| !self.lies_nowhere(&known.record)) {
+            return Ok(known.clone());
         }
-        self.prepare(context, &Attributes::default(), submissions, self.inner.clock.now())?;
+        let attributes = known.as_ref().map(|known| known.attributes.clone()).unwrap_or_default();
+        self.prepare(context, &attributes, submissions, self.inner.clock.now())?;
         match missing {
-            Missing::Created => Ok(self.create(context, name, &Metadata::new(), FAILED).await?.0),
-            Missing::Refused => Err(Error::QueueMissing(name.clone(), context.project.clone())),
+            Missing::Refused if known.is_none() => {
+                Err(Error::QueueMissing(name.clone(), context.project.clone()))
+            }
+            Missing::Refused | Missing::Created => self.known_or_new(context, name, FAILED).await,
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::placement::{self, Choice};
 use super::registry::Known;
-use super::{Context, Service};
+use super::{Context, MessageView, Service};
 use crate::error::{Error, Result};
 use crate::model::limits::DEFAULT_PAGE;
 use crate::model::metadata::{self, Metadata};
@@ -119,6 +119,20 @@ impl Service {
             self.open_again(&known, sentence).await?;
         }
         Ok((known, new))
+    }
+
+    /// The queue with a place for its data; a missing one is created.
+    pub(super) async fn known_or_new(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        sentence: &'static str,
+    ) -> Result<Arc<Known>> {
+        match self.known(&context.project, name).await? {
+            Some(known) if !self.lies_nowhere(&known.record) => Ok(known),
+            Some(known) => self.place(&known, sentence).await,
+            None => Ok(self.create(context, name, &Metadata::new(), sentence).await?.0),
+        }
     }
 
     /// The metadata of a queue with defaults merged; that of a missing queue is the defaults alone.
@@ -258,6 +272,28 @@ impl Service {
             })
             .await?;
         Ok(stats.unwrap_or_default())
+    }
+
+    /// The numbers of a queue, with the messages at its ends (one, where they are the same; none, where they expired
+    /// meanwhile); `None` where the queue is missing.
+    pub async fn stats_with_ends(
+        &self,
+        context: &Context,
+        name: &QueueName,
+    ) -> Result<Option<(Stats, Vec<MessageView>)>> {
+        context.granted(Rule::QueuesStats)?;
+        let found = self
+            .on_queue(&context.project, name, "Queue stats could not be read.", |known| async move {
+                let (data, now) = (self.data(&known).await?, self.inner.clock.now());
+                let stats = data.stats(known.queue(), now).await?;
+                let ends = [stats.oldest, stats.newest].into_iter().flatten().map(|(id, _)| id);
+                let ends: Vec<_> = ends.collect();
+                let messages = data.get(known.queue(), &ends, now).await?;
+                Ok((stats, messages))
+            })
+            .await?;
+        let Some((stats, messages)) = found else { return Ok(None) };
+        Ok(Some((stats, self.views(context, messages)?)))
     }
 
     /// A page of the project's queues, by name.

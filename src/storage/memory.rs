@@ -11,10 +11,12 @@ mod listing;
 mod management;
 mod outgoing;
 mod queue;
+mod subscriptions;
 mod transfer;
 
 pub use management::MemoryManagement;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Mutex, PoisonError};
@@ -25,17 +27,20 @@ use uuid::Uuid;
 use self::queue::QueueData;
 use super::{
     ClaimRequest, Claimed, Claims, Deletion, Error, Ledger, Line, ListQuery, Messages, Outgoing, Page,
-    Parcel, Popped, Result, SentOff, Stats, Swept, Transfer, Way,
+    Parcel, Popped, Result, STEP, SentOff, Stats, Subscriptions, Swept, Transfer, Way,
 };
 use crate::clock::Timestamp;
 use crate::model::{
-    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, ProjectId, QueueName, QueueRef,
+    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, Position, ProjectId, QueueName,
+    QueueRef, Subscription, SubscriptionId,
 };
+use crate::wake::{Bell, Wakes, Who};
 
 /// The data of queues, in RAM.
 pub struct MemoryStore {
     queues: Mutex<Option<Queues>>,
     identity: Uuid,
+    wakes: Wakes,
 }
 
 /// The queues of a store that is open, by project and name.
@@ -46,7 +51,7 @@ type Key = (ProjectId, QueueName);
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
-        Self { queues: Mutex::new(Some(Queues::new())), identity: Uuid::new_v4() }
+        Self { queues: Mutex::new(Some(Queues::new())), identity: Uuid::new_v4(), wakes: Wakes::new() }
     }
 
     /// What `act` makes of the queues, or [`Error::Unavailable`] once the store is closed.
@@ -62,6 +67,10 @@ impl MemoryStore {
             let data = queues.get_mut(&key(queue)).filter(|data| data.epoch == queue.epoch);
             data.map(act).ok_or(Error::Gone)
         })?
+    }
+
+    fn ring(&self, queue: &QueueRef, ready: usize) {
+        self.wakes.ring(&queue.project, &queue.name, ready);
     }
 }
 
@@ -110,11 +119,15 @@ impl Messages for MemoryStore {
             ours.then(|| queues.remove(&key(queue)))
         })?;
         drop(dropped);
+        self.wakes.ring_out(&queue.project, &queue.name);
         Ok(())
     }
 
     async fn post(&self, queue: &QueueRef, messages: Vec<NewMessage>, now: Timestamp) -> Result<()> {
-        self.one(queue, |data| data.post(messages, now))
+        let ready = messages.iter().filter(|message| message.delay == 0).count();
+        self.one(queue, |data| data.post(messages, now))?;
+        self.ring(queue, ready);
+        Ok(())
     }
 
     async fn list(&self, queue: &QueueRef, query: &ListQuery, now: Timestamp) -> Result<Page> {
@@ -123,6 +136,10 @@ impl Messages for MemoryStore {
 
     async fn locate(&self, queue: &QueueRef, id: MessageId, now: Timestamp) -> Result<Option<Cursor>> {
         self.one(queue, |data| data.locate(id, now))
+    }
+
+    async fn end(&self, queue: &QueueRef, now: Timestamp) -> Result<(Position, bool)> {
+        self.one(queue, |data| data.end(now))
     }
 
     async fn get(&self, queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {
@@ -168,7 +185,7 @@ impl Messages for MemoryStore {
         // The lock is taken anew for each queue, so that no call waits for the whole walk.
         while let Some((key, step)) = self.all(|queues| {
             let (key, data) = queues.range_mut(behind(last.take())).next()?;
-            Some((key.clone(), data.settle(now, left)))
+            Some((key.clone(), data.sweep(now, left)))
         })? {
             left -= step.moved;
             done.messages += step.expired;
@@ -208,6 +225,10 @@ impl Messages for MemoryStore {
         self.all(|_| ())
     }
 
+    async fn watch(&self, queue: &QueueRef, who: Who) -> Result<Bell> {
+        Ok(self.wakes.watch(&queue.project, &queue.name, who))
+    }
+
     async fn close(&self) {
         let dropped = self.queues.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(dropped);
@@ -237,11 +258,75 @@ impl Claims for MemoryStore {
         grace: u64,
         now: Timestamp,
     ) -> Result<bool> {
-        self.one(queue, |data| data.renew(claim, ttl, grace, now))
+        let renewed = self.one(queue, |data| data.renew(claim, ttl, grace, now))?;
+        if renewed == Some(Ordering::Less) {
+            self.ring(queue, 0);
+        }
+        Ok(renewed.is_some())
     }
 
     async fn release(&self, queue: &QueueRef, claim: ClaimId, now: Timestamp) -> Result<()> {
-        self.one(queue, |data| data.release(claim, now))
+        let freed = self.one(queue, |data| data.release(claim, now))?;
+        if freed > 0 {
+            self.ring(queue, freed);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Subscriptions for MemoryStore {
+    async fn subscribe(&self, queue: &QueueRef, subscription: &Subscription, now: Timestamp) -> Result<bool> {
+        self.one(queue, |data| data.subscribers.add(subscription.clone(), now))
+    }
+
+    async fn subscriptions(
+        &self,
+        queue: &QueueRef,
+        after: Option<SubscriptionId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Subscription>> {
+        self.one(queue, |data| data.subscribers.page(after, limit, now))
+    }
+
+    async fn subscription(
+        &self,
+        queue: &QueueRef,
+        id: SubscriptionId,
+        now: Timestamp,
+    ) -> Result<Option<Subscription>> {
+        self.one(queue, |data| data.subscribers.get(id, now).cloned())
+    }
+
+    async fn subscribed(
+        &self,
+        queue: &QueueRef,
+        subscriber: &str,
+        now: Timestamp,
+    ) -> Result<Option<SubscriptionId>> {
+        self.one(queue, |data| data.subscribers.find(subscriber, now))
+    }
+
+    async fn unsubscribe(&self, queue: &QueueRef, id: SubscriptionId, _now: Timestamp) -> Result<()> {
+        self.one(queue, |data| drop(data.subscribers.remove(id)))
+    }
+
+    async fn extend(
+        &self,
+        queue: &QueueRef,
+        ids: &[SubscriptionId],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<SubscriptionId>> {
+        self.one(queue, |data| data.subscribers.extend(ids, until, now))
+    }
+
+    async fn purge_subscriptions(&self, queue: &QueueRef, _now: Timestamp) -> Result<bool> {
+        self.one(queue, |data| {
+            data.subscribers.take(STEP);
+            data.subscribers.len() > 0
+        })
     }
 }
 
@@ -252,7 +337,9 @@ impl Transfer for MemoryStore {
     }
 
     async fn import(&self, queue: &QueueRef, line: Line, parcels: &[Parcel], now: Timestamp) -> Result<()> {
-        self.one(queue, |data| data.import(line, parcels, now))
+        self.one(queue, |data| data.import(line, parcels, now))?;
+        self.ring(queue, parcels.len());
+        Ok(())
     }
 
     async fn forget(&self, queue: &QueueRef, way: Way, numbers: &[i64]) -> Result<()> {
@@ -271,6 +358,7 @@ impl Transfer for MemoryStore {
             let data = queues.get_mut(&key(queue)).filter(|data| data.epoch.unsealed() == queue.epoch);
             data.map(QueueData::seal).ok_or(Error::Gone)
         })?
+        .inspect(|_| self.wakes.ring_out(&queue.project, &queue.name))
     }
 
     async fn adopt(&self, queue: &QueueRef, ledger: &Ledger, now: Timestamp) -> Result<()> {

@@ -13,6 +13,7 @@ mod messages;
 mod opened;
 mod scan;
 mod start;
+mod subscriptions;
 mod sweep;
 mod transfer;
 mod unfinished;
@@ -34,6 +35,7 @@ use self::uri::Uri;
 use super::{Error, Result};
 use crate::clock::Timestamp;
 use crate::model::QueueRef;
+use crate::wake::Wakes;
 
 /// The most items that one call asks of a queue, whatever its caller wants; larger limits are met in several calls.
 const MOST: usize = 10_000;
@@ -46,6 +48,7 @@ pub struct RedisStore {
     walks: Walks,
     sweeping: Sweeping,
     unfinished: Unfinished,
+    wakes: Wakes,
     /// Whether the servers were looked at, or need not be.
     inspected: AtomicBool,
 }
@@ -75,6 +78,7 @@ impl RedisStore {
             walks: Walks::default(),
             sweeping: Sweeping::default(),
             unfinished: Unfinished::default(),
+            wakes: Wakes::new(),
             inspected: AtomicBool::new(true),
         })
     }

@@ -90,6 +90,20 @@ class Names:
         return True
 
 
+def alter(document, exception):
+    """Changes a recorded document as an entry says: `drop` has the paths of members, `set` those with their values."""
+    for *parents, last in exception.get("drop", []):
+        del _member(document, parents)[last]
+    for *parents, last, value in exception.get("set", []):
+        _member(document, parents)[last] = value
+
+
+def _member(document, path):
+    for key in path:
+        document = document[key]
+    return document
+
+
 def differences(recorded, real, names, path="answer"):
     """What differs between two JSON values, a line each."""
     if isinstance(recorded, dict) and isinstance(real, dict):

@@ -1,21 +1,21 @@
-"""pytest plugin: the tests of the Python service's package, run against servers over HTTP.
+"""pytest plugin: the tests of the Python service's package, run against servers over HTTP and WebSocket.
 
 Those tests build a `Bootstrap` from a configuration file and call its WSGI application in the same process.
 This plugin puts a stand-in in its place, whose application sends each request to a running server and gives
 the answer back. No file of the package is changed, and no store is touched from this process.
 
-`--remote FILE` names a JSON document: `{"servers": {kind: URL}, "pool_uri": URI, "excluded": {test: reason}}`, where
-the URI is of a store that pools may lie in. The kinds are
+`--remote FILE` names a JSON document: `{"servers": {kind: URL}, "websockets": {kind: URL}, "pool_uri": URI,
+"excluded": {test: reason}}`, where the URI is of a store that pools may lie in. The kinds are
 
     default         default limits, admin_mode, [signed_url] secret_key = test
     validation      [transport] max_queue_metadata = 64, max_messages_post_size = 256
     client_id_off   [transport] client_id_uuid_safe = off
     claim_ids       [transport] message_delete_with_claim_id = True
     pooled          [DEFAULT] pooling = True
-    keystone        [DEFAULT] auth_strategy = keystone
+    keystone        [DEFAULT] auth_strategy = keystone, [signed_url] secret_key = secret
     volume          holds one free and two claimed messages and nothing else
 
-A test that needs a kind which is not given is skipped. A suffix that differs for each test is added to every
+Over WebSocket there are default and keystone. A test that needs a kind which is not given is skipped. A suffix that differs for each test is added to every
 X-Project-ID, so that tests do not see each other's data.
 """
 
@@ -28,6 +28,7 @@ import urllib.parse
 import uuid
 from unittest import mock
 
+import over_websocket
 import pytest
 
 TIMEOUT_SECONDS = 30
@@ -39,8 +40,7 @@ KIND_OF_OPTION = {("client_id_uuid_safe", "off"): "client_id_off", ("message_del
 KIND_OF_FILE = {"validation": "validation", "pooled": "pooled", "keystone": "keystone", "faulty": "faulty"}
 VOLUME_TEST = "TestHealthMongoDB::test_message_volume"
 
-SERVERS = {}
-POOLS = {}
+SERVERS, WEBSOCKETS, POOLS = {}, {}, {}
 
 
 def pytest_addoption(parser):
@@ -52,6 +52,7 @@ def pytest_configure(config):
         remote = json.load(file)
     SERVERS.update(remote["servers"])
     POOLS["uri"] = remote["pool_uri"]
+    WEBSOCKETS.update(remote["websockets"])
     config.excluded_tests = remote["excluded"]
     _take_the_place_of_bootstrap()
     _keep_pools_in(POOLS["uri"])
@@ -157,9 +158,11 @@ class Storage:
 
     def __init__(self):
         self._storage = mock.MagicMock()
+        self.sockets = []
 
     def close(self):
-        pass
+        for connection in self.sockets:
+            connection.close()
 
     def __getattr__(self, name):
         if name.endswith("_controller"):
@@ -184,7 +187,9 @@ class RemoteBootstrap:
         # Where the package's older tests put pools.
         conf.set_override("uri", POOLS["uri"], group="drivers:management_store:mongodb")
         self.transport._defaults = base.ResourceDefaults(conf)
+        self.api.get_defaults.return_value = self.transport._defaults
         self.transport.app = RemoteApplication(self)
+        self.transport.factory = self._websocket
         self.kind = self._kind_of_file()
         self.real_set_override = conf.set_override
         conf.set_override = self._set_override
@@ -211,6 +216,11 @@ class RemoteBootstrap:
             raise unittest.SkipTest(f"no server of the kind {self.kind} was given")
         return SERVERS[self.kind]
 
+    def _websocket(self):
+        if self.kind not in WEBSOCKETS:
+            raise unittest.SkipTest(f"no WebSocket server of the kind {self.kind} was given")
+        return over_websocket.RemoteProtocol(WEBSOCKETS[self.kind], self.suffix, self.storage.sockets)
+
     def run(self):
         raise unittest.SkipTest("runs the server in the process of the test")
 
@@ -224,6 +234,7 @@ def _take_the_place_of_bootstrap():
 
     import testtools
     import zaqar.bootstrap
+    import zaqar.transport.websocket.factory  # the tests name it without importing it
 
     if not hasattr(testtools.TestCase, "skip"):  # the package still calls it by the older name
         testtools.TestCase.skip = testtools.TestCase.skipTest

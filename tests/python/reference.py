@@ -8,11 +8,10 @@ import contextlib
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 
 from environment import environment
-from servers import ENCRYPTION_KEY, Server, StartError, answers, child, free_port, merged, wait_for, write_ini
+from servers import ENCRYPTION_KEY, Server, StartError, answers, child, free_port, free_ports, listening, merged, wait_for, write_ini
 
 REQUIREMENTS = pathlib.Path(__file__).with_name("requirements-reference.txt")
 CREATE_TABLES = (
@@ -31,13 +30,8 @@ def redis(directory):
     port, log = free_port(), directory / "redis.log"
     argv = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", directory]
     argv += ["--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0"]
-
-    def listening():
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
     with child(argv, log) as process:
-        wait_for(listening, process, log)
+        wait_for(lambda: listening(port), process, log)
         yield port, process
 
 
@@ -65,6 +59,50 @@ def _uwsgi(venv, port, processes, keepalive):
     ]  # fmt: skip
 
 
+def _options(transport, directory, redis_port, management):
+    """What every server of this kind is told."""
+    return {
+        "DEFAULT": {"admin_mode": True, "unreliable": True, "auth_strategy": "", "log_file": directory / "service.log"},
+        "drivers": {"transport": transport, "message_store": "redis", "management_store": management},
+        "drivers:message_store:redis": {"uri": f"redis://127.0.0.1:{redis_port}?socket_timeout=5"},
+        "signed_url": {"secret_key": "test"},
+        "transport": {"message_encryption_key": ENCRYPTION_KEY},
+    }
+
+
+@contextlib.contextmanager
+def python_websocket(directory, options=None, management="redis"):
+    """The service's WebSocket server, one process, with a Redis of its own.
+
+    What it pushes comes to it through a private listener of its own, whose URL is the `url` of what this gives.
+    """
+    directory = pathlib.Path(directory)
+    venv = environment(REQUIREMENTS)
+    directory.mkdir(parents=True, exist_ok=True)
+    with redis(directory) as (redis_port, redis_process):
+        port, notification_port = free_ports(2)
+        base = merged(
+            _options("websocket", directory, redis_port, management),
+            _management(management, venv, directory, redis_port),
+            {
+                "drivers:transport:websocket": {
+                    "bind": "127.0.0.1",
+                    "port": port,
+                    "notification_bind": "127.0.0.1",
+                    "notification_port": notification_port,
+                },
+                "storage": {"message_pipeline": "zaqar.notification.notifier"},
+            },
+        )
+        config, log = directory / "zaqar.conf", directory / "server.log"
+        write_ini(config, merged(base, options or {}))
+        argv = [venv / "bin" / "zaqar-server", "--config-file", config]
+        with child(argv, log, cwd=directory, env={**os.environ, "HOME": str(directory)}) as process:
+            took = wait_for(lambda: listening(port), process, log, seconds=60)
+            url = f"http://127.0.0.1:{notification_port}"
+            yield Server(url, [process.pid, redis_process.pid], took, f"ws://127.0.0.1:{port}")
+
+
 @contextlib.contextmanager
 def python_service(directory, options=None, management="redis", processes=2, keepalive=True):
     """The service with `options`; `management` is redis or sqlalchemy (SQLite). Its cost includes Redis.
@@ -75,15 +113,9 @@ def python_service(directory, options=None, management="redis", processes=2, kee
     venv = environment(REQUIREMENTS)
     (directory / ".zaqar").mkdir(parents=True, exist_ok=True)
     with redis(directory) as (redis_port, redis_process):
-        base = {
-            "DEFAULT": {"admin_mode": True, "unreliable": True, "auth_strategy": "", "log_file": directory / "rest.log"},
-            "drivers": {"transport": "wsgi", "message_store": "redis", "management_store": management},
-            "drivers:message_store:redis": {"uri": f"redis://127.0.0.1:{redis_port}?socket_timeout=5"},
-            "signed_url": {"secret_key": "test"},
-            "transport": {"message_encryption_key": ENCRYPTION_KEY},
-        }
         stores = _management(management, venv, directory, redis_port)
-        write_ini(directory / ".zaqar" / "zaqar.conf", merged(base, stores, options or {}))
+        base = merged(_options("wsgi", directory, redis_port, management), stores)
+        write_ini(directory / ".zaqar" / "zaqar.conf", merged(base, options or {}))
         port, log = free_port(), directory / "uwsgi.log"
         url = f"http://127.0.0.1:{port}"
         env = {**os.environ, "HOME": str(directory)}

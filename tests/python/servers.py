@@ -26,12 +26,16 @@ class StartError(Exception):
 
 
 class Server:
-    """A running server: its URL, the processes whose CPU time and memory are its cost, how long it took to start."""
+    """A running server: its URL, the processes whose CPU time and memory are its cost, how long it took to start.
 
-    def __init__(self, url, pids, seconds_to_answer):
+    `websocket` is the URL of its listener for WebSocket, where it has one.
+    """
+
+    def __init__(self, url, pids, seconds_to_answer, websocket=None):
         self.url = url
         self.pids = pids
         self.seconds_to_answer = seconds_to_answer
+        self.websocket = websocket
 
     @property
     def address(self):
@@ -39,11 +43,24 @@ class Server:
         return urllib.parse.urlsplit(self.url).netloc
 
 
+def free_ports(count):
+    """So many TCP ports that nothing listens on, all different."""
+    with contextlib.ExitStack() as probes:
+        bound = [probes.enter_context(socket.socket()) for _ in range(count)]
+        for probe in bound:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in bound]
+
+
 def free_port():
     """A TCP port that nothing listens on."""
+    return free_ports(1)[0]
+
+
+def listening(port):
+    """Whether something accepts connections on that port of 127.0.0.1 now."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def default_binary():
@@ -125,10 +142,11 @@ def zaqar(binary, directory, options=None):
     """Our server with its own state directory, `options` on top of what every test server has."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    port = free_port()
+    port, websocket_port = free_ports(2)
     base = {
         "DEFAULT": {"state_path": directory, "admin_mode": True, "unreliable": True, "auth_strategy": ""},
         "drivers:transport:wsgi": {"bind": "127.0.0.1", "port": port},
+        "drivers:transport:websocket": {"bind": "127.0.0.1", "port": websocket_port},
         "signed_url": {"secret_key": "test"},
         "transport": {"message_encryption_key": ENCRYPTION_KEY},
     }
@@ -137,7 +155,7 @@ def zaqar(binary, directory, options=None):
     url = f"http://127.0.0.1:{port}"
     with child([binary, "server", "--config-file", config], log, cwd=directory) as process:
         took = wait_for(lambda: answers(url, "/healthcheck", (200, 204)), process, log)
-        yield Server(url, [process.pid], took)
+        yield Server(url, [process.pid], took, f"ws://127.0.0.1:{websocket_port}")
 
 
 def end_on_signals():

@@ -6,7 +6,7 @@ use http::{Response, StatusCode};
 use serde_json::json;
 
 use super::link::Link;
-use super::shapes::Document;
+use super::shapes::{self, Document};
 use crate::api::dispatch::Call;
 use crate::api::{Version, respond};
 use crate::clock::Timestamp;
@@ -156,10 +156,9 @@ pub(crate) async fn stats(call: Call) -> Result<Response<Body>> {
 
 /// The first or last message of a queue: exactly these three keys (rest.md 4.9).
 fn stamp(href: &str, created: Timestamp, now: Timestamp) -> serde_json::Value {
-    let moment = jiff::Timestamp::from_second(created.seconds()).unwrap_or_default();
     json!({
         "age": now.seconds_since(created),
-        "created": moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "created": shapes::moment(created),
         "href": href,
     })
 }

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use crate::api::Version;
+use crate::clock::Timestamp;
 use crate::model::{ClaimId, QueueName, checksum};
 use crate::service::MessageView;
 
@@ -20,6 +21,11 @@ impl Document {
         document.raw("\":");
         document.items(items, write);
         document
+    }
+
+    /// A document that begins so.
+    pub(crate) fn open(text: &str) -> Self {
+        Self { bytes: text.into() }
     }
 
     /// A whole document of such items: `{"<name>":[<items>]}`, and in v1 the bare array.
@@ -121,6 +127,32 @@ impl Document {
         self.body(message, true);
     }
 
+    /// A message as the WebSocket API shows it: without href and checksum, in a claim if that is what was asked for.
+    pub(crate) fn plain(&mut self, message: &MessageView, claim: Option<ClaimId>) {
+        let MessageView { id, ttl, age, body, .. } = message;
+        self.print(format_args!("{{\"id\":\"{id}\",\"claim_id\":"));
+        self.claim(claim);
+        self.print(format_args!(",\"ttl\":{ttl},\"age\":{age},\"body\":"));
+        self.bytes.extend_from_slice(body);
+        self.raw("}");
+    }
+
+    /// A message with all that is known of it, as the WebSocket API shows those at the ends of a queue.
+    pub(crate) fn record(&mut self, message: &MessageView, created: Timestamp) {
+        let MessageView { id, ttl, age, claim, claim_count, .. } = message;
+        self.print(format_args!("{{\"id\":\"{id}\",\"age\":{age},\"ttl\":{ttl},\"claim_id\":"));
+        self.claim(*claim);
+        self.print(format_args!(",\"claim_count\":{claim_count},\"created\":\"{}\"", moment(created)));
+        self.body(message, true);
+    }
+
+    fn claim(&mut self, claim: Option<ClaimId>) {
+        match claim {
+            Some(claim) => self.print(format_args!("\"{claim}\"")),
+            None => self.raw("null"),
+        }
+    }
+
     fn body(&mut self, message: &MessageView, with_checksum: bool) {
         self.raw(",\"body\":");
         self.bytes.extend_from_slice(&message.body);
@@ -155,4 +187,10 @@ pub(crate) fn message(version: Version, queue: &QueueName, message: &MessageView
     let mut document = Document { bytes: Vec::with_capacity(256 + message.body.len()) };
     document.message(version, queue, message);
     document.bytes
+}
+
+/// A time as answers write it: ISO 8601, to the second, in UTC.
+pub(crate) fn moment(at: Timestamp) -> String {
+    let moment = jiff::Timestamp::from_second(at.seconds()).unwrap_or_default();
+    moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

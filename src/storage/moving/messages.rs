@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use super::{Moving, merge, unless_gone};
 use crate::clock::Timestamp;
-use crate::model::{Capability, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
+use crate::model::{Capability, ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef};
 use crate::storage::{Claims as _, Deletion, ListQuery, Messages, Page, Popped, Result, Stats, Swept};
+use crate::wake::{Bell, Who};
 
 /// The id and creation time of a message at one end of a queue.
 type End = (MessageId, Timestamp);
@@ -45,6 +46,12 @@ impl Messages for Moving {
         }
         self.deliver(queue, now).await?;
         self.target.locate(queue, id, now).await
+    }
+
+    /// The target's: it has adopted what the source gave away, which gives nothing away any more.
+    async fn end(&self, queue: &QueueRef, now: Timestamp) -> Result<(Position, bool)> {
+        self.deliver(queue, now).await?;
+        self.target.end(queue, now).await
     }
 
     async fn get(&self, queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {
@@ -185,6 +192,11 @@ impl Messages for Moving {
     async fn ping(&self) -> Result<()> {
         self.source.ping().await?;
         self.target.ping().await
+    }
+
+    async fn watch(&self, queue: &QueueRef, who: Who) -> Result<Bell> {
+        let source = self.source.watch(&queue.sealed(), who).await?;
+        Ok(self.target.watch(queue, who).await?.or(source))
     }
 
     /// Ends both stores.

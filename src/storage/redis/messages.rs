@@ -13,6 +13,7 @@ use super::{MOST, RedisStore};
 use crate::clock::Timestamp;
 use crate::model::{Capability, ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef};
 use crate::storage::{Deletion, ListQuery, Messages, Page, Popped, Result, Stats, Swept};
+use crate::wake::{Bell, Who};
 
 /// Bytes of a stored message beside body and client, and those of its protocol.
 const OVERHEAD: usize = 128;
@@ -72,6 +73,12 @@ impl Messages for RedisStore {
         };
         let found = codec::messages(self.call(Operation::Locate, queue, now, 16, fill).await?)?;
         Ok(found.first().map(|message| message.cursor))
+    }
+
+    async fn end(&self, queue: &QueueRef, now: Timestamp) -> Result<(Position, bool)> {
+        let [more, last] = codec::parts(self.call(Operation::Tail, queue, now, 0, |_| ()).await?)?;
+        let last = codec::due(last)?.unwrap_or_default();
+        Ok((Position(last.micros()), codec::flag(&more)?))
     }
 
     async fn get(&self, queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {
@@ -206,6 +213,10 @@ impl Messages for RedisStore {
             Value::Okay => Ok(()),
             _ => Err(codec::corrupt("answer to a ping")),
         }
+    }
+
+    async fn watch(&self, queue: &QueueRef, who: Who) -> Result<Bell> {
+        Ok(self.wakes.watch(&queue.project, &queue.name, who))
     }
 
     async fn close(&self) {
