@@ -42,6 +42,7 @@ async fn answers(service: &Service, context: &Context) -> Vec<(&'static str, Rul
         replace_metadata(&queue, &metadata).await => QueuesUpdate,
         patch_queue(&queue, &[]).await => QueuesUpdate,
         delete_queue(&queue).await => QueuesDelete,
+        must_exist(Rule::QueuesStats, &queue).await => QueuesStats,
         stats(&queue).await => QueuesStats,
         stats_with_ends(&queue).await => QueuesStats,
         list_queues(QueueListRequest::default()).await => QueuesGetAll,
