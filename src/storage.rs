@@ -56,6 +56,7 @@ use crate::model::{
     Capability, Claim, ClaimId, ClientId, Cursor, Message, MessageId, Metadata, NewMessage, PoolName,
     ProjectId, QueueName, QueueRef,
 };
+use crate::wake::{Bell, Who};
 
 /// The most messages that one store call moves between indexes because their time has come.
 pub const STEP: usize = 500;
@@ -319,6 +320,12 @@ pub trait Messages: Send + Sync {
 
     /// Answers if the store can read and write.
     async fn ping(&self) -> Result<()>;
+
+    /// A bell of the queue, whatever its epoch. From its answer on, every call after which something may be available,
+    /// or [`Page::next_due`] earlier than it was, rings it, on whichever node that call is made; so does one after which
+    /// the queue's data may lie elsewhere. A ring may be one too many, never one too few: where some may have been lost,
+    /// all bells ring once. Answers, too, where the store cannot be reached. Redis: `SUBSCRIBE`; the functions `PUBLISH`.
+    async fn watch(&self, queue: &QueueRef, who: Who) -> Result<Bell>;
 
     /// Ends the store in order, what was acknowledged on disk; later calls fail.
     async fn close(&self);

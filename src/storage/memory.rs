@@ -15,6 +15,7 @@ mod transfer;
 
 pub use management::MemoryManagement;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Mutex, PoisonError};
@@ -31,11 +32,13 @@ use crate::clock::Timestamp;
 use crate::model::{
     Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, ProjectId, QueueName, QueueRef,
 };
+use crate::wake::{Bell, Wakes, Who};
 
 /// The data of queues, in RAM.
 pub struct MemoryStore {
     queues: Mutex<Option<Queues>>,
     identity: Uuid,
+    wakes: Wakes,
 }
 
 /// The queues of a store that is open, by project and name.
@@ -46,7 +49,7 @@ type Key = (ProjectId, QueueName);
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
-        Self { queues: Mutex::new(Some(Queues::new())), identity: Uuid::new_v4() }
+        Self { queues: Mutex::new(Some(Queues::new())), identity: Uuid::new_v4(), wakes: Wakes::new() }
     }
 
     /// What `act` makes of the queues, or [`Error::Unavailable`] once the store is closed.
@@ -62,6 +65,10 @@ impl MemoryStore {
             let data = queues.get_mut(&key(queue)).filter(|data| data.epoch == queue.epoch);
             data.map(act).ok_or(Error::Gone)
         })?
+    }
+
+    fn ring(&self, queue: &QueueRef, ready: usize) {
+        self.wakes.ring(&queue.project, &queue.name, ready);
     }
 }
 
@@ -110,11 +117,15 @@ impl Messages for MemoryStore {
             ours.then(|| queues.remove(&key(queue)))
         })?;
         drop(dropped);
+        self.wakes.ring_out(&queue.project, &queue.name);
         Ok(())
     }
 
     async fn post(&self, queue: &QueueRef, messages: Vec<NewMessage>, now: Timestamp) -> Result<()> {
-        self.one(queue, |data| data.post(messages, now))
+        let ready = messages.iter().filter(|message| message.delay == 0).count();
+        self.one(queue, |data| data.post(messages, now))?;
+        self.ring(queue, ready);
+        Ok(())
     }
 
     async fn list(&self, queue: &QueueRef, query: &ListQuery, now: Timestamp) -> Result<Page> {
@@ -208,6 +219,10 @@ impl Messages for MemoryStore {
         self.all(|_| ())
     }
 
+    async fn watch(&self, queue: &QueueRef, who: Who) -> Result<Bell> {
+        Ok(self.wakes.watch(&queue.project, &queue.name, who))
+    }
+
     async fn close(&self) {
         let dropped = self.queues.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(dropped);
@@ -237,11 +252,19 @@ impl Claims for MemoryStore {
         grace: u64,
         now: Timestamp,
     ) -> Result<bool> {
-        self.one(queue, |data| data.renew(claim, ttl, grace, now))
+        let renewed = self.one(queue, |data| data.renew(claim, ttl, grace, now))?;
+        if renewed == Some(Ordering::Less) {
+            self.ring(queue, 0);
+        }
+        Ok(renewed.is_some())
     }
 
     async fn release(&self, queue: &QueueRef, claim: ClaimId, now: Timestamp) -> Result<()> {
-        self.one(queue, |data| data.release(claim, now))
+        let freed = self.one(queue, |data| data.release(claim, now))?;
+        if freed > 0 {
+            self.ring(queue, freed);
+        }
+        Ok(())
     }
 }
 
@@ -252,7 +275,9 @@ impl Transfer for MemoryStore {
     }
 
     async fn import(&self, queue: &QueueRef, line: Line, parcels: &[Parcel], now: Timestamp) -> Result<()> {
-        self.one(queue, |data| data.import(line, parcels, now))
+        self.one(queue, |data| data.import(line, parcels, now))?;
+        self.ring(queue, parcels.len());
+        Ok(())
     }
 
     async fn forget(&self, queue: &QueueRef, way: Way, numbers: &[i64]) -> Result<()> {
@@ -271,6 +296,7 @@ impl Transfer for MemoryStore {
             let data = queues.get_mut(&key(queue)).filter(|data| data.epoch.unsealed() == queue.epoch);
             data.map(QueueData::seal).ok_or(Error::Gone)
         })?
+        .inspect(|_| self.wakes.ring_out(&queue.project, &queue.name))
     }
 
     async fn adopt(&self, queue: &QueueRef, ledger: &Ledger, now: Timestamp) -> Result<()> {

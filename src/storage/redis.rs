@@ -34,6 +34,7 @@ use self::uri::Uri;
 use super::{Error, Result};
 use crate::clock::Timestamp;
 use crate::model::QueueRef;
+use crate::wake::Wakes;
 
 /// The most items that one call asks of a queue, whatever its caller wants; larger limits are met in several calls.
 const MOST: usize = 10_000;
@@ -46,6 +47,7 @@ pub struct RedisStore {
     walks: Walks,
     sweeping: Sweeping,
     unfinished: Unfinished,
+    wakes: Wakes,
     /// Whether the servers were looked at, or need not be.
     inspected: AtomicBool,
 }
@@ -75,6 +77,7 @@ impl RedisStore {
             walks: Walks::default(),
             sweeping: Sweeping::default(),
             unfinished: Unfinished::default(),
+            wakes: Wakes::new(),
             inspected: AtomicBool::new(true),
         })
     }

@@ -50,6 +50,7 @@ use self::readers::Readers;
 use self::writer::{Kind, Writer};
 use super::{Error, Result};
 use crate::model::QueueRef;
+use crate::wake::Wakes;
 
 /// The embedded message store; implements all traits of [`storage`](crate::storage) for the data of queues.
 ///
@@ -59,6 +60,7 @@ pub struct SqliteStore {
     deadline: Duration,
     writer: Writer,
     readers: Readers,
+    wakes: Wakes,
     /// Readers first, the writer last; empty once closed.
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -101,11 +103,12 @@ impl SqliteStore {
         // Longer than callers wait, so that a call is answered before its write is given up.
         let busy = options.deadline.saturating_mul(2);
         let connection = schema::writer(path, busy, lock.is_some())?;
+        let wakes = Wakes::new();
         let checkpoints = Checkpoints::start(path, lock.is_some())?;
         let (readers, mut threads) = Readers::start(path, options.readers, busy)?;
-        let (writer, thread) = Writer::start(connection, checkpoints, lock)?;
+        let (writer, thread) = Writer::start(connection, checkpoints, lock, wakes.clone())?;
         threads.push(thread);
-        Ok(Self { deadline: options.deadline, writer, readers, threads: Mutex::new(threads) })
+        Ok(Self { deadline: options.deadline, writer, readers, wakes, threads: Mutex::new(threads) })
     }
 
     /// Has `work` done on the queue by the writer; `bytes` is the size of what it stores.

@@ -18,6 +18,7 @@ use crate::model::{
     ProjectId, QueueName, QueueRef,
 };
 use crate::telemetry::{self, Metric};
+use crate::wake::{Bell, Who};
 
 /// A store with its calls measured: `storage.call.seconds` and `storage.errors`.
 pub struct Timed<S: ?Sized> {
@@ -122,6 +123,7 @@ timed!(Messages for dyn DataStore [close, capabilities -> &'static [Capability]]
     fn volume() -> (u64, u64);
     fn identity() -> Uuid;
     fn ping() -> ();
+    fn watch(queue: &QueueRef, who: Who) -> Bell;
 });
 
 timed!(Claims for dyn DataStore {

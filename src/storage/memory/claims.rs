@@ -1,5 +1,6 @@
 //! Claims on one queue: making, reading, renewing and ending them.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -97,12 +98,11 @@ impl QueueData {
         Some((Claim { id: claim, ttl: held.ttl, expires: held.ends }, messages))
     }
 
-    /// Starts the live claim anew.
-    pub(super) fn renew(&mut self, claim: ClaimId, ttl: u64, grace: u64, now: Timestamp) -> bool {
-        let Some(held) = self.claims.get_mut(&claim).filter(|held| held.ends > now) else {
-            return false;
-        };
+    /// Starts the live claim anew: which way its end moved, if there was one.
+    pub(super) fn renew(&mut self, claim: ClaimId, ttl: u64, grace: u64, now: Timestamp) -> Option<Ordering> {
+        let held = self.claims.get_mut(&claim).filter(|held| held.ends > now)?;
         let ends = now.plus_seconds(ttl);
+        let moved = ends.cmp(&held.ends);
         self.ending.remove(&(held.ends, claim));
         self.ending.insert((ends, claim));
         (held.ttl, held.ends) = (ttl, ends);
@@ -110,7 +110,7 @@ impl QueueData {
         for id in messages {
             self.raise(id, ttl, grace, ends);
         }
-        true
+        Some(moved)
     }
 
     /// Lets an existing claim live as long as that, if it would end before.
@@ -122,11 +122,14 @@ impl QueueData {
         }
     }
 
-    /// Ends the claim; one that has ended by itself is left to [`QueueData::settle`].
-    pub(super) fn release(&mut self, claim: ClaimId, now: Timestamp) {
+    /// Ends the claim; one that has ended by itself is left to [`QueueData::settle`]. How many messages are free.
+    pub(super) fn release(&mut self, claim: ClaimId, now: Timestamp) -> usize {
+        let mut freed = 0;
         while self.live(claim, now).is_some() {
             self.give_back_one(claim);
+            freed += 1;
         }
+        freed
     }
 
     /// Makes the first message of the claim ready again, in its old place: whether that was the last one.

@@ -9,6 +9,7 @@ use super::{Moving, merge, unless_gone};
 use crate::clock::Timestamp;
 use crate::model::{Capability, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
 use crate::storage::{Claims as _, Deletion, ListQuery, Messages, Page, Popped, Result, Stats, Swept};
+use crate::wake::{Bell, Who};
 
 /// The id and creation time of a message at one end of a queue.
 type End = (MessageId, Timestamp);
@@ -185,6 +186,11 @@ impl Messages for Moving {
     async fn ping(&self) -> Result<()> {
         self.source.ping().await?;
         self.target.ping().await
+    }
+
+    async fn watch(&self, queue: &QueueRef, who: Who) -> Result<Bell> {
+        let source = self.source.watch(&queue.sealed(), who).await?;
+        Ok(self.target.watch(queue, who).await?.or(source))
     }
 
     /// Ends both stores.

@@ -13,6 +13,7 @@ use super::{MOST, RedisStore};
 use crate::clock::Timestamp;
 use crate::model::{Capability, ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef};
 use crate::storage::{Deletion, ListQuery, Messages, Page, Popped, Result, Stats, Swept};
+use crate::wake::{Bell, Who};
 
 /// Bytes of a stored message beside body and client, and those of its protocol.
 const OVERHEAD: usize = 128;
@@ -206,6 +207,10 @@ impl Messages for RedisStore {
             Value::Okay => Ok(()),
             _ => Err(codec::corrupt("answer to a ping")),
         }
+    }
+
+    async fn watch(&self, queue: &QueueRef, who: Who) -> Result<Bell> {
+        Ok(self.wakes.watch(&queue.project, &queue.name, who))
     }
 
     async fn close(&self) {

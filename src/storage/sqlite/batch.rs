@@ -12,6 +12,14 @@ pub(super) struct Batch<'b, 'c> {
     pub(super) db: &'b Db<'c>,
     queues: Vec<Loaded>,
     last_key: Option<i64>,
+    rings: Vec<Ring>,
+}
+
+/// What is to be rung once the transaction is on disk.
+pub(super) struct Ring {
+    pub(super) queue: QueueRef,
+    /// So many messages are available.
+    pub(super) ready: usize,
 }
 
 struct Loaded {
@@ -19,6 +27,7 @@ struct Loaded {
     queue: Option<QueueRef>,
     seen: Queue,
     row: Queue,
+    ready: Option<usize>,
 }
 
 /// A queue in a transaction: what an operation works on.
@@ -28,12 +37,13 @@ pub(super) struct Open<'b, 'c> {
     /// The queue's numbers; what changes here is stored with the batch.
     pub(super) row: &'b mut Queue,
     last_key: &'b mut Option<i64>,
+    ready: &'b mut Option<usize>,
 }
 
 impl<'b, 'c> Batch<'b, 'c> {
     /// A transaction that has just begun.
     pub(super) fn new(db: &'b Db<'c>) -> Self {
-        Self { db, queues: Vec::new(), last_key: None }
+        Self { db, queues: Vec::new(), last_key: None, rings: Vec::new() }
     }
 
     /// The queue, or [`Fault::Gone`] where it is not stored under its epoch.
@@ -60,13 +70,13 @@ impl<'b, 'c> Batch<'b, 'c> {
         if let Some(at) = self.queues.iter().position(|loaded| loaded.row.key == row.key) {
             return at;
         }
-        self.queues.push(Loaded { queue: None, seen: row.clone(), row });
+        self.queues.push(Loaded { queue: None, seen: row.clone(), row, ready: None });
         self.queues.len() - 1
     }
 
     fn open(&mut self, at: usize) -> Open<'_, 'c> {
-        let row = &mut self.queues[at].row;
-        Open { db: self.db, row, last_key: &mut self.last_key }
+        let Loaded { row, ready, .. } = &mut self.queues[at];
+        Open { db: self.db, row, last_key: &mut self.last_key, ready }
     }
 
     /// Stores the numbers of every queue and forgets them; for the end, and before rows of `queues` are
@@ -74,12 +84,30 @@ impl<'b, 'c> Batch<'b, 'c> {
     pub(super) fn save(&mut self) -> rusqlite::Result<()> {
         for loaded in self.queues.drain(..) {
             loaded.row.save(self.db, &loaded.seen)?;
+            if let (Some(queue), Some(ready)) = (loaded.queue, loaded.ready) {
+                self.rings.push(Ring { queue, ready });
+            }
         }
         Ok(())
+    }
+
+    /// Notes that the queue's data may lie elsewhere from now on.
+    pub(super) fn ring_out(&mut self, queue: &QueueRef) {
+        self.rings.push(Ring { queue: queue.clone(), ready: usize::MAX });
+    }
+
+    /// What is to be rung; for the end.
+    pub(super) fn into_rings(self) -> Vec<Ring> {
+        self.rings
     }
 }
 
 impl Open<'_, '_> {
+    /// Notes that so many messages are available now; with 0, that one may be earlier than was known.
+    pub(super) fn ring(&mut self, ready: usize) {
+        *self.ready = Some(self.ready.unwrap_or(0).saturating_add(ready));
+    }
+
     /// The key of a new message.
     pub(super) fn next_key(&mut self) -> rusqlite::Result<i64> {
         if self.last_key.is_none() {

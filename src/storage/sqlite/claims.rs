@@ -120,8 +120,11 @@ pub(super) fn renew(
     now: Timestamp,
 ) -> Outcome<bool> {
     let Some(mut claim) = ClaimRow::live(open.db, open.row.key, id, now)? else { return Ok(false) };
+    let ended = std::mem::replace(&mut claim.expires, now.plus_seconds(ttl));
+    if claim.expires < ended {
+        open.ring(0);
+    }
     claim.ttl = ttl;
-    claim.expires = now.plus_seconds(ttl);
     let life = Life::of(&claim, grace);
     for position in &claim.positions {
         let Some(mut place) = place::claimed_at(open.db, open.row.key, *position)? else { continue };
@@ -137,7 +140,10 @@ pub(super) fn renew(
 /// Ends the claim, alive or not; its messages are ready at once.
 pub(super) fn release(open: &mut Open<'_, '_>, id: ClaimId) -> Outcome<()> {
     match ClaimRow::find(open.db, open.row.key, id)? {
-        Some(claim) => end(open, &claim),
+        Some(claim) => {
+            open.ring(claim.positions.len());
+            end(open, &claim)
+        }
         None => Ok(()),
     }
 }

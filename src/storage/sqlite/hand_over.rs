@@ -19,6 +19,7 @@ pub(super) fn seal(batch: &mut Batch<'_, '_>, queue: &QueueRef) -> Outcome<Ledge
     let found = Queue::find(batch.db, queue)?;
     let row = found.filter(|row| row.epoch == queue.epoch.0 || row.epoch == sealed).ok_or(Fault::Gone)?;
     batch.db.execute("UPDATE queues SET epoch = ? WHERE key = ?", [sealed, row.key])?;
+    batch.ring_out(queue);
     Ok(Ledger { last: Position(row.last), received: receipts(batch.db, row.key)? })
 }
 
@@ -43,6 +44,7 @@ pub(super) fn import(open: &mut Open<'_, '_>, line: Line, parcels: &[Parcel], no
     if let Some(number) = new().map(|parcel| parcel.number).max() {
         note(open.db, open.row.key, &Receipt { line, number, at: now })?;
     }
+    open.ring(parcels.len());
     Ok(())
 }
 

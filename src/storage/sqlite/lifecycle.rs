@@ -29,6 +29,7 @@ pub(super) fn drop_queue(batch: &mut Batch<'_, '_>, queue: &QueueRef) -> Outcome
     batch.save()?;
     match Queue::find(batch.db, queue)? {
         Some(row) if row.epoch == queue.epoch.0 || Epoch(row.epoch).is_before(queue.epoch) => {
+            batch.ring_out(queue);
             abandon(batch, &row)
         }
         _ => Ok(()),

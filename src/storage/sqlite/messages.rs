@@ -33,6 +33,7 @@ pub(super) fn post(open: &mut Open<'_, '_>, messages: &[NewMessage], now: Timest
         };
         store(open, &new, now)?;
     }
+    open.ring(messages.iter().filter(|message| message.delay == 0).count());
     Ok(())
 }
 

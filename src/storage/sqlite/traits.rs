@@ -12,6 +12,7 @@ use crate::storage::{
     ClaimRequest, Claimed, Claims, Deletion, Ledger, Line, ListQuery, Messages, Outgoing, Page, Parcel,
     Popped, Result, SentOff, Stats, Swept, Transfer, Way,
 };
+use crate::wake::{Bell, Who};
 
 #[async_trait]
 impl Messages for SqliteStore {
@@ -102,6 +103,10 @@ impl Messages for SqliteStore {
     async fn ping(&self) -> Result<()> {
         self.look(|db| Ok(db.first("SELECT 1 FROM queues", [], |_| Ok(()))?)).await?;
         self.transact(|batch| Ok(lifecycle::touch(batch)?)).await
+    }
+
+    async fn watch(&self, queue: &QueueRef, who: Who) -> Result<Bell> {
+        Ok(self.wakes.watch(&queue.project, &queue.name, who))
     }
 
     async fn close(&self) {

@@ -8,12 +8,13 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
-use super::batch::Batch;
+use super::batch::{Batch, Ring};
 use super::checkpoint::Checkpoints;
 use super::db::Db;
 use super::lock::Lock;
 use super::{Fault, Outcome};
 use crate::storage::{Error, Result};
+use crate::wake::Wakes;
 
 /// The most calls that wait for the writer; more wait for room, until their deadline.
 ///
@@ -41,12 +42,13 @@ impl Writer {
         connection: Connection,
         checkpoints: Checkpoints,
         lock: Option<Lock>,
+        wakes: Wakes,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (calls, waiting) = mpsc::channel(WAITING);
         let served = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&served);
         let thread = std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || {
-            serve(&connection, waiting, checkpoints, &counter);
+            serve(&connection, waiting, checkpoints, &counter, wakes);
             drop(connection);
             drop(lock);
         })?;
@@ -151,9 +153,15 @@ where
 
 type Waiting = mpsc::Receiver<Option<Box<dyn Work>>>;
 
-fn serve(connection: &Connection, mut waiting: Waiting, mut checkpoints: Checkpoints, served: &AtomicU64) {
+fn serve(
+    connection: &Connection,
+    mut waiting: Waiting,
+    mut checkpoints: Checkpoints,
+    served: &AtomicU64,
+    wakes: Wakes,
+) {
     Checkpoints::watch(connection);
-    let mut committer = Committer { db: Db::new(connection), synced: true, failing: false };
+    let mut committer = Committer { db: Db::new(connection), synced: true, failing: false, wakes };
     while let Some(next) = waiting.blocking_recv() {
         match next {
             Some(first) => {
@@ -206,6 +214,7 @@ struct Committer<'c> {
     synced: bool,
     /// True after a batch failed, which is told once.
     failing: bool,
+    wakes: Wakes,
 }
 
 impl Committer<'_> {
@@ -275,6 +284,9 @@ impl Committer<'_> {
         }
         batch.save()?;
         self.db.execute("COMMIT", [])?;
+        for Ring { queue, ready } in batch.into_rings() {
+            self.wakes.ring(&queue.project, &queue.name, ready);
+        }
         Ok(())
     }
 }

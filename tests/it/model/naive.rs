@@ -16,6 +16,7 @@ use zaqar::storage::{
     ClaimRequest, Claimed, Claims, Deletion, Error, Ledger, Line, ListQuery, Messages, Outgoing, Page,
     Parcel, Popped, Result, SentOff, Stats, Swept, Transfer, Way,
 };
+use zaqar::wake::{Bell, Wakes, Who};
 
 use self::queue::NaiveQueue;
 
@@ -156,6 +157,11 @@ impl Messages for Naive {
 
     async fn ping(&self) -> Result<()> {
         Ok(())
+    }
+
+    async fn watch(&self, name: &QueueRef, who: Who) -> Result<Bell> {
+        // The model tells answers, not wake-ups.
+        Ok(Wakes::new().watch(&name.project, &name.name, who))
     }
 
     async fn close(&self) {}

@@ -14,6 +14,7 @@ use zaqar::storage::{
     ClaimRequest, Claimed, Claims, DataStore, Deletion, Error, Ledger, Line, ListQuery, Messages, Outgoing,
     Page, Parcel, Popped, Result, SentOff, Stats, Swept, Transfer, Way,
 };
+use zaqar::wake::{Bell, Who};
 
 /// Queues with more messages are left as they lie, for the sake of time.
 const SMALL: u64 = 300;
@@ -188,6 +189,10 @@ impl Messages for Restless {
 
     async fn ping(&self) -> Result<()> {
         self.moving.ping().await
+    }
+
+    async fn watch(&self, queue: &QueueRef, who: Who) -> Result<Bell> {
+        self.moving.watch(queue, who).await
     }
 
     async fn close(&self) {
