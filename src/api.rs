@@ -1,26 +1,34 @@
 //! The HTTP face: the versions document, and the versions that are mounted.
 //!
-//! A version is a table of routes ([`v2::ROUTES`]). What every route has in common (checks, 404, 405, OPTIONS,
-//! error documents) is done once, in `dispatch`.
+//! A version is a table of routes ([`Version::routes`]) over handlers that all versions share. What every route has in
+//! common (checks, 404, 405, OPTIONS, error documents) is done once, in `dispatch`.
 
 mod accept;
 mod body;
 mod cors;
+mod deprecation;
 mod dispatch;
 mod extract;
 mod healthcheck;
 mod middleware;
 pub mod query;
-mod respond;
-pub mod v2;
+pub(crate) mod resources;
+pub(crate) mod respond;
+mod v1;
+mod v1_1;
+mod v2;
+mod version;
 mod versions;
 
 use std::sync::Arc;
 
 use axum::Router;
+use strum::VariantArray as _;
 
 pub use self::cors::Cors;
+pub(crate) use self::dispatch::{Mounted, is_mounted};
 pub use self::healthcheck::Readiness;
+pub use self::version::Version;
 use crate::auth::Gate;
 use crate::service::Service;
 
@@ -29,6 +37,10 @@ use crate::service::Service;
 pub struct Api {
     /// The operations.
     pub service: Service,
+    /// `[DEFAULT] enable_deprecated_api_versions`: the versions to serve beside v2.
+    pub deprecated: Vec<Version>,
+    /// `[DEFAULT] deprecated_api_sunset`: the date, as HTTP writes it, from which on those may be gone.
+    pub sunset: Option<String>,
     /// `[DEFAULT] admin_mode`: mounts the administrators' routes.
     pub admin_mode: bool,
     /// `[DEFAULT] pooling`: with `admin_mode`, mounts pools and flavors.
@@ -45,6 +57,14 @@ pub struct Api {
     pub mount_prefix: String,
 }
 
+impl Api {
+    /// The enabled versions, oldest first.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = Version> {
+        let enabled = |version: &Version| *version == Version::V2 || self.deprecated.contains(version);
+        Version::VARIANTS.iter().copied().filter(enabled)
+    }
+}
+
 /// The router of the whole HTTP face.
 pub fn router(api: &Api) -> Router {
     let mounted = match api.mount_prefix.trim_end_matches('/') {
@@ -52,7 +72,7 @@ pub fn router(api: &Api) -> Router {
         // Nesting leaves out the root with its slash.
         prefix => {
             let nested = routes(api, "").nest(prefix, routes(api, prefix));
-            nested.merge(versions::router_at(&format!("{prefix}/")))
+            nested.merge(versions::router_at(&format!("{prefix}/"), api))
         }
     };
     middleware::around(mounted.merge(healthcheck::router(api)), api)
@@ -61,5 +81,5 @@ pub fn router(api: &Api) -> Router {
 /// The routes that are mounted at that prefix.
 fn routes(api: &Api, prefix: &str) -> Router {
     // Which versions there are, anybody may know.
-    dispatch::router(v2::ROUTES, api, prefix).merge(versions::router_at("/"))
+    dispatch::router(api, prefix).merge(versions::router_at("/", api))
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use axum::Router;
+use strum::VariantArray as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{self, Api, Cors, Readiness};
+use crate::api::{self, Api, Cors, Readiness, Version};
 use crate::auth::{Presigned, SigningKey};
 use crate::clock::Clock;
 use crate::config::{ApiTransport, AuthStrategy, ClientIdUuidSafe, Config, ConfigError};
@@ -61,6 +62,8 @@ impl App {
         let disable_file = config.listener.healthcheck_disable_file.as_ref().map(PathBuf::from);
         let api = Api {
             service: service.clone(),
+            deprecated: deprecated_versions(config),
+            sunset: sunset(config)?,
             admin_mode: config.default.admin_mode,
             pooling: config.default.pooling,
             gate: gate.with_presigned(presigned),
@@ -132,6 +135,22 @@ async fn watch_connections(counts: Arc<ConnectionCounts>) {
     }
 }
 
+/// The versions to serve beside the current one; the configuration lets no other ids through.
+fn deprecated_versions(config: &Config) -> Vec<Version> {
+    let enabled = &config.default.enable_deprecated_api_versions;
+    let named = |version: &Version| enabled.iter().any(|id| id.trim() == version.id());
+    Version::VARIANTS.iter().copied().filter(named).collect()
+}
+
+/// The day from which on they may be gone, as HTTP writes it.
+fn sunset(config: &Config) -> Result<Option<String>, ConfigError> {
+    let Some(text) = config.default.deprecated_api_sunset.as_deref() else { return Ok(None) };
+    let date: jiff::civil::Date = text.trim().parse().map_err(|_| {
+        config.refuse("DEFAULT", "deprecated_api_sunset", text, "not a day such as 2027-06-30")
+    })?;
+    Ok(Some(date.strftime("%a, %d %b %Y 00:00:00 GMT").to_string()))
+}
+
 /// The warning of a service without authentication; `None` where it has one.
 pub fn open_door(config: &Config) -> Option<&'static str> {
     (config.default.auth_strategy != AuthStrategy::Keystone).then_some(
@@ -175,6 +194,7 @@ fn settings(config: &Config, policy: Policy) -> Settings {
         limits: Limits {
             max_queues_per_page: transport.max_queues_per_page as usize,
             max_messages_per_page: transport.max_messages_per_page as usize,
+            max_subscriptions_per_page: transport.max_subscriptions_per_page as usize,
             max_pools_per_page: transport.max_pools_per_page as usize,
             max_flavors_per_page: transport.max_flavors_per_page as usize,
             max_messages_per_claim_or_pop: transport.max_messages_per_claim_or_pop as usize,
@@ -191,6 +211,7 @@ fn settings(config: &Config, policy: Policy) -> Settings {
                 message_delay: transport.default_message_delay,
                 claim_ttl: transport.default_claim_ttl,
                 claim_grace: transport.default_claim_grace,
+                subscription_ttl: transport.default_subscription_ttl,
             },
         },
         free_client_ids: transport.client_id_uuid_safe == ClientIdUuidSafe::Off,

@@ -48,6 +48,9 @@ pub enum Error {
     /// A query parameter has no value of its type.
     #[error("query parameter {0} malformed")]
     Parameter(&'static str, ParameterType),
+    /// A query parameter is needed, and there is none.
+    #[error("query parameter {0} missing")]
+    ParameterMissing(&'static str),
     /// The request contradicts a limit or rule, in these words.
     #[error("invalid request: {0}")]
     Invalid(Cow<'static, str>),
@@ -78,6 +81,12 @@ pub enum Error {
     /// There is no such claim; the id stands as the client sent it.
     #[error("claim {0} missing")]
     ClaimMissing(String, QueueName, ProjectId),
+    /// There is no such subscription; the id stands as the client sent it.
+    #[error("subscription {0} missing")]
+    SubscriptionMissing(String),
+    /// The queue has a subscription of this subscriber.
+    #[error("subscriber there already")]
+    SubscriptionExists,
     /// The message is claimed, and the given claim (if any) does not hold it.
     #[error("message is claimed")]
     MessageClaimed,
@@ -158,6 +167,7 @@ impl Error {
             | Self::MessageMissing(..)
             | Self::MessagesMissing(..)
             | Self::ClaimMissing(..)
+            | Self::SubscriptionMissing(_)
             | Self::PoolMissing(_)
             | Self::FlavorMissing(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -170,6 +180,7 @@ impl Error {
             | Self::ProjectIdEmpty
             | Self::QueueIdentification
             | Self::Parameter(..)
+            | Self::ParameterMissing(_)
             | Self::Invalid(_)
             | Self::Body(_)
             | Self::BodyMissing
@@ -180,7 +191,7 @@ impl Error {
             | Self::ClaimsDoNotMatch(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::MessageClaimed | Self::PoolInUse(_) => StatusCode::FORBIDDEN,
-            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::SubscriptionExists => StatusCode::CONFLICT,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Unavailable(..) | Self::Sealed(_) | Self::IdentityUnavailable => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -203,6 +214,7 @@ impl Error {
             Self::ProjectIdEmpty => "Empty project header not allowed",
             Self::QueueIdentification => "Invalid queue identification",
             Self::Parameter(..) => "Invalid parameter",
+            Self::ParameterMissing(_) => "Missing parameter",
             Self::Invalid(_) => "Invalid API request",
             Self::Body(_) | Self::BodyMissing => "Invalid request body",
             Self::Unauthorized(_) => "Unauthorized",
@@ -211,6 +223,7 @@ impl Error {
             | Self::MessageMissing(..)
             | Self::MessagesMissing(..)
             | Self::ClaimMissing(..)
+            | Self::SubscriptionMissing(_)
             | Self::PoolMissing(_)
             | Self::FlavorMissing(_) => "Not found",
             Self::MessageClaimed
@@ -220,7 +233,7 @@ impl Error {
             | Self::PoolInUse(_) => "Unable to delete",
             Self::PoolMismatch => "Unable to create pool",
             Self::FlavorRefused(title, _) => title,
-            Self::Conflict(_) => "Resource conflict",
+            Self::Conflict(_) | Self::SubscriptionExists => "Resource conflict",
             Self::RequestTimeout => "408 Request Timeout",
             Self::Unavailable(..) | Self::Sealed(_) | Self::IdentityUnavailable => {
                 "Service temporarily unavailable"
@@ -244,6 +257,7 @@ impl Error {
             Self::ProjectIdEmpty => PROJECT_EMPTY.into(),
             Self::QueueIdentification => QUEUE_IDENTIFICATION.into(),
             Self::Parameter(name, kind) => parameter(name, *kind).into(),
+            Self::ParameterMissing(name) => format!("The \"{name}\" parameter is required.").into(),
             Self::Invalid(words)
             | Self::Body(words)
             | Self::Conflict(words)
@@ -251,6 +265,8 @@ impl Error {
             | Self::FlavorRefused(_, words) => words.clone(),
             Self::PoolMissing(name) => format!("Pool {name} does not exist").into(),
             Self::FlavorMissing(name) => format!("Flavor {name} does not exist").into(),
+            Self::SubscriptionMissing(id) => format!("Subscription {id} does not exist").into(),
+            Self::SubscriptionExists => SUBSCRIPTION_EXISTS.into(),
             Self::PoolMismatch => POOL_MISMATCH.into(),
             Self::BodyMissing => "Request body can not be empty".into(),
             Self::Unauthorized(_) => "The request you have made requires authentication.".into(),
@@ -314,6 +330,9 @@ const FORM_ENCODED: &str = "Endpoint does not accept `application/x-www-form-url
 const PROJECT_EMPTY: &str =
     "X-PROJECT-ID cannot be an empty string. Specify the right header X-PROJECT-ID and retry.";
 const QUEUE_IDENTIFICATION: &str = "The format of the submitted queue name or project id is not valid.";
+/// As storage-and-operations.md 1.1 has it; the reference's REST leaves the space between the sentences out.
+const SUBSCRIPTION_EXISTS: &str = "Such subscription already exists. Subscriptions are unique by project + queue + \
+                                   subscriber URI.";
 const CLAIMED: &str = "This message is claimed; it cannot be deleted without a valid claim ID.";
 const NOT_CLAIMED: &str = "A claim was specified, but the message is not currently claimed.";
 

@@ -25,3 +25,4 @@ pub mod service;
 pub mod storage;
 pub mod telemetry;
 pub mod wake;
+pub mod websocket;

@@ -12,6 +12,7 @@ pub mod patch;
 pub mod pool;
 pub mod project;
 pub mod queue;
+pub mod subscription;
 
 pub use claim::{Claim, ClaimId};
 pub use limits::{Defaults, Limits};
@@ -21,3 +22,4 @@ pub use metadata::Metadata;
 pub use pool::{Capability, Flavor, Pool, PoolName};
 pub use project::ProjectId;
 pub use queue::{Epoch, QueueName, QueueRef};
+pub use subscription::{Subscription, SubscriptionId};

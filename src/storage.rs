@@ -2,7 +2,7 @@
 //!
 //! * [`Management`]: queues and their metadata; [`Catalogue`]: pools, flavors, and which queue lies where. One value
 //!   implements both ([`ManagementStore`]).
-//! * [`Messages`], [`Claims`], [`Transfer`]: the data of queues. One value implements all three ([`DataStore`]);
+//! * [`Messages`], [`Claims`], [`Subscriptions`], [`Transfer`]: the data of queues. One value implements all ([`DataStore`]);
 //!   a log store may implement the first and borrow the rest from a companion.
 //!
 //! # Rules that every driver keeps (one contract suite holds all of them to it)
@@ -37,6 +37,7 @@ pub mod pooled;
 pub mod redis;
 pub mod sql;
 pub mod sqlite;
+mod subscriptions;
 pub mod timed;
 mod transfer;
 
@@ -50,11 +51,12 @@ pub use self::catalogue::{
     Catalogue, Change, Changed, FlavorStored, Motion, MotionRecord, Placement, Placing, PoolChange,
     PoolDeletion, PoolStored,
 };
+pub use self::subscriptions::Subscriptions;
 pub use self::transfer::{Landing, Ledger, Line, Outgoing, Parcel, Receipt, SILENT, SentOff, Transfer, Way};
 use crate::clock::Timestamp;
 use crate::model::{
     Capability, Claim, ClaimId, ClientId, Cursor, Message, MessageId, Metadata, NewMessage, PoolName,
-    ProjectId, QueueName, QueueRef,
+    Position, ProjectId, QueueName, QueueRef,
 };
 use crate::wake::{Bell, Who};
 
@@ -250,7 +252,7 @@ pub trait Messages: Send + Sync {
     /// one is there, or the sealed one, [`Error::Gone`]. Idempotent. Redis: `open`, a hash with the epoch and the last position.
     async fn open(&self, queue: &QueueRef, now: Timestamp) -> Result<()>;
 
-    /// Drops all data of the queue of this epoch or an older one, claims and outgoing messages too. Data of a
+    /// Drops all data of the queue of this epoch or an older one, claims, subscriptions and outgoing messages too. Data of a
     /// newer epoch stays, without an error; so does sealed data where the ordinary epoch is named, and the other way
     /// round, so that nobody who comes late drops what has come back meanwhile. Redis: `drop`, which unlinks the keys.
     async fn drop_queue(&self, queue: &QueueRef) -> Result<()>;
@@ -263,6 +265,11 @@ pub trait Messages: Send + Sync {
 
     /// Where the message of that id stands, if it is in this queue. Redis: `locate`.
     async fn locate(&self, queue: &QueueRef, id: MessageId, now: Timestamp) -> Result<Option<Cursor>>;
+
+    /// The greatest position that was given away in this queue, 0 if none was: whatever becomes available from now on
+    /// comes behind it. True where due messages were left unmoved, which come behind it too, so that another call may
+    /// find a greater one. Redis: `tail`.
+    async fn end(&self, queue: &QueueRef, now: Timestamp) -> Result<(Position, bool)>;
 
     /// Those of the messages that exist, each once, in the order of `ids`; claimed and delayed ones too.
     /// Redis: `get`.
@@ -300,8 +307,8 @@ pub trait Messages: Send + Sync {
     /// The numbers of the queue, from index sizes and times. Redis: `stats`.
     async fn stats(&self, queue: &QueueRef, now: Timestamp) -> Result<Stats>;
 
-    /// Frees the space of some of what has expired, anywhere in the store: at most `budget` messages moved or
-    /// removed. Redis: `SCAN` for the queues, `sweep` on each.
+    /// Frees the space of some of what has expired, anywhere in the store: at most `budget` messages and subscriptions
+    /// moved or removed. Redis: `SCAN` for the queues, `sweep` on each.
     async fn sweep(&self, now: Timestamp, budget: usize) -> Result<Swept>;
 
     /// The queues that have data here, after `after` in an order of the store's own, at most `limit`: what the
@@ -410,14 +417,14 @@ pub trait ManagementStore: Management + Catalogue {}
 impl<T: Management + Catalogue> ManagementStore for T {}
 
 /// Everything that holds the data of queues.
-pub trait DataStore: Messages + Claims + Transfer {}
-impl<T: Messages + Claims + Transfer> DataStore for T {}
+pub trait DataStore: Messages + Claims + Subscriptions + Transfer {}
+impl<T: Messages + Claims + Subscriptions + Transfer> DataStore for T {}
 
 /// The stores of a running service.
 #[derive(Clone)]
 pub struct Stores {
     /// Queues, their metadata and their places.
     pub management: Arc<dyn ManagementStore>,
-    /// Messages, claims and what is on its way.
+    /// Messages, claims, subscriptions and what is on its way.
     pub data: Arc<dyn DataStore>,
 }

@@ -16,6 +16,7 @@ use http::{HeaderMap, Method, Response, StatusCode};
 
 use super::extract::Owner;
 use super::query::Query;
+use super::version::Version;
 use super::{Api, body, extract, respond};
 use crate::auth::{Caller, Gate};
 use crate::error::{Error, Result};
@@ -23,6 +24,31 @@ use crate::model::QueueName;
 use crate::model::json::{self, BodyError};
 use crate::policy::Rule;
 use crate::service::{Context, Service};
+
+macro_rules! mounted {
+    () => {
+        Mounted::Always
+    };
+    ($mounted:ident) => {
+        Mounted::$mounted
+    };
+}
+pub(crate) use mounted;
+
+/// One line of a version's table, with where it is mounted if that is not everywhere.
+macro_rules! route {
+    ($method:ident $path:literal, $rule:expr, $handler:path $(, $mounted:ident)?) => {
+        Route {
+            method: Method::$method,
+            path: $path,
+            rule: $rule,
+            mounted: $crate::api::dispatch::mounted!($($mounted)?),
+            located: $crate::api::dispatch::Located::Never,
+            handler: |call| Box::pin($handler(call)),
+        }
+    };
+}
+pub(crate) use route;
 
 /// One method of one path.
 pub struct Route {
@@ -34,7 +60,27 @@ pub struct Route {
     pub rule: Option<Rule>,
     /// Where it is mounted.
     pub mounted: Mounted,
+    pub(crate) located: Located,
     pub(crate) handler: Handler,
+}
+
+impl Route {
+    /// The same with `Content-Location` in its answers.
+    pub(crate) const fn located(mut self, located: Located) -> Self {
+        self.located = located;
+        self
+    }
+}
+
+/// In which answers `Content-Location` repeats where they were got (rest.md 1.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Located {
+    /// In none.
+    Never,
+    /// In those with status 200.
+    Found,
+    /// In all that the handler gives, also in its errors.
+    Always,
 }
 
 /// Where a route is mounted.
@@ -59,6 +105,7 @@ pub(crate) struct Call {
     pub(crate) service: Service,
     pub(crate) context: Context,
     pub(crate) query: Query,
+    pub(crate) version: Version,
     admin_mode: bool,
     pooling: bool,
     uri: http::Uri,
@@ -84,8 +131,14 @@ impl Call {
         is_mounted(mounted, self.admin_mode, self.pooling)
     }
 
+    /// Refuses a request without `Client-ID` where that is needed although v1 lets it be left out elsewhere.
+    pub(crate) fn needs_client(&self) -> Result<()> {
+        let left_out = self.version == Version::V1 && !self.headers.contains_key("client-id");
+        if left_out { Err(Error::ClientIdMissing) } else { Ok(()) }
+    }
+
     /// Path and query as the client sent them, without a prefix of the mount.
-    pub(crate) fn target(&self) -> &str {
+    fn target(&self) -> &str {
         self.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str)
     }
 
@@ -124,6 +177,7 @@ impl Call {
 
 /// A path with its methods.
 struct Resource {
+    version: Version,
     door: Door,
     service: Service,
     pooling: bool,
@@ -148,22 +202,24 @@ impl Door {
     }
 }
 
-/// The router of a version's table, mounted at that prefix; all other paths there are 404.
-pub(crate) fn router(routes: &'static [Route], api: &Api, prefix: &str) -> Router {
+/// The router of the tables of the enabled versions, mounted at that prefix; all other paths there are 404.
+pub(crate) fn router(api: &Api, prefix: &str) -> Router {
     let door = Door { gate: api.gate.clone(), prefix: prefix.into() };
-    let mut paths: BTreeMap<&'static str, Vec<&'static Route>> = BTreeMap::new();
+    let mut paths: BTreeMap<&'static str, (Version, Vec<&'static Route>)> = BTreeMap::new();
     let mounted = |route: &&Route| is_mounted(route.mounted, api.admin_mode, api.pooling);
-    for route in routes.iter().filter(mounted) {
-        paths.entry(route.path).or_default().push(route);
+    for version in api.versions() {
+        for route in version.routes().iter().filter(mounted) {
+            paths.entry(route.path).or_insert((version, Vec::new())).1.push(route);
+        }
     }
     let outside = door.clone();
     let nowhere = Router::new().fallback(move |request| no_route(outside.clone(), request));
-    paths.into_iter().fold(nowhere, |router, (path, mut methods)| {
+    paths.into_iter().fold(nowhere, |router, (path, (version, mut methods))| {
         methods.sort_by_key(|route| route.method.as_str());
         let (service, admin_mode, pooling) = (api.service.clone(), api.admin_mode, api.pooling);
         let owner = owner(&methods);
         let resource =
-            Arc::new(Resource { door: door.clone(), service, pooling, admin_mode, owner, methods });
+            Arc::new(Resource { version, door: door.clone(), service, pooling, admin_mode, owner, methods });
         let endpoint = any(move |parameters, request| answer(resource.clone(), parameters, request));
         // An empty last parameter is a parameter too: `/v2/queues/` names the queue "".
         match path.rsplit_once('{') {
@@ -193,7 +249,8 @@ fn owner(methods: &[&Route]) -> Owner {
     if methods.iter().all(of_system) { Owner::System } else { Owner::Project }
 }
 
-fn is_mounted(mounted: Mounted, admin_mode: bool, pooling: bool) -> bool {
+/// Whether what is mounted there is part of a service with these settings.
+pub(crate) fn is_mounted(mounted: Mounted, admin_mode: bool, pooling: bool) -> bool {
     match mounted {
         Mounted::Always => true,
         Mounted::Admin => admin_mode,
@@ -233,14 +290,22 @@ async fn answer(
         response.headers_mut().insert(ALLOW, respond::allow(&names(), false));
         return response;
     }
-    let answer = match resource.methods.iter().find(|route| route.method == parts.method) {
-        Some(route) => match call.authorise(route.rule) {
-            Ok(()) => (route.handler)(call).await,
-            Err(error) => Err(error),
-        },
-        None => Err(Error::MethodNotAllowed(names().into_iter().filter(|m| m != Method::HEAD).collect())),
+    let Some(route) = resource.methods.iter().find(|route| route.method == parts.method) else {
+        return respond::error(&Error::MethodNotAllowed(names()), &parts.headers);
     };
-    answer.unwrap_or_else(|error| respond::error(&error, &parts.headers))
+    if let Err(error) = call.authorise(route.rule) {
+        return respond::error(&error, &parts.headers);
+    }
+    let here =
+        (route.located != Located::Never).then(|| format!("{}{}", resource.door.prefix, call.target()));
+    let response = (route.handler)(call).await;
+    let response = response.unwrap_or_else(|error| respond::error(&error, &parts.headers));
+    match here {
+        Some(here) if route.located == Located::Always || response.status() == StatusCode::OK => {
+            respond::located(response, &here)
+        }
+        _ => response,
+    }
 }
 
 /// The checks that come before any handler.
@@ -254,7 +319,7 @@ fn call(
     let headers = &parts.headers;
     extract::not_a_form(headers)?;
     extract::takes_json(headers)?;
-    let context = extract::context(parts, caller, &resource.service, resource.owner)?;
+    let context = extract::context(parts, caller, &resource.service, resource.version, resource.owner)?;
     // A path whose escapes are not UTF-8 names no queue.
     let parameters = parameters.ok_or(Error::QueueIdentification)?;
     let parameter = |name| parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
@@ -266,6 +331,7 @@ fn call(
     Ok(Call {
         service: resource.service.clone(),
         context,
+        version: resource.version,
         admin_mode: resource.admin_mode,
         pooling: resource.pooling,
         uri: parts.uri.clone(),

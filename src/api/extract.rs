@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
 use super::accept;
+use super::version::Version;
 use crate::auth::{Caller, Identity, presigned};
 use crate::error::{Error, Result};
 use crate::model::{ClientId, ProjectId};
@@ -30,19 +31,24 @@ pub(crate) fn takes_json(headers: &HeaderMap) -> Result<()> {
 /// The caller, with the header `Client-ID`, checked in this order. The project is the one that the gate proved, or
 /// believes; no other place reads it from a request.
 ///
-/// What belongs to the whole system needs no project, where the caller's token is for the whole system.
+/// What belongs to the whole system needs no project, where the caller's token is for the whole system. v1 works without
+/// a client id, and in a project without a name for callers who are believed and name none (rest.md 1.3).
 pub(crate) fn context(
     request: &Parts,
     caller: &Caller,
     service: &Service,
+    version: Version,
     belongs_to: Owner,
 ) -> Result<Context> {
-    let client = client(request, service)?;
+    let client = match client(request, service) {
+        Err(Error::ClientIdMissing) if version == Version::V1 => ClientId::new(""),
+        client => client?,
+    };
     let identity = caller.identity(&request.headers)?;
     log(&identity);
-    let project = identity.project.clone().or_else(|| {
-        (belongs_to == Owner::System && identity.system_scope.is_some()).then(|| ProjectId::new(""))
-    });
+    let nameless = (belongs_to == Owner::System && identity.system_scope.is_some())
+        || (version == Version::V1 && matches!(caller, Caller::Believed));
+    let project = identity.project.clone().or_else(|| nameless.then(|| ProjectId::new("")));
     let project = project.ok_or(Error::ProjectIdMissing)?;
     Ok(Context::new(identity, project, client))
 }
@@ -68,14 +74,8 @@ fn log(identity: &Identity) {
 }
 
 fn client(request: &Parts, service: &Service) -> Result<ClientId> {
-    let limits = service.limits();
     let text = client_id(request)?;
-    let legal = if service.free_client_ids() {
-        (limits.min_length_client_id..=limits.max_length_client_id).contains(&text.chars().count())
-    } else {
-        ClientId::uuid(&text).is_some()
-    };
-    if legal { Ok(ClientId::new(&text)) } else { Err(Error::ClientIdMalformed) }
+    if service.takes_client(&text) { Ok(ClientId::new(&text)) } else { Err(Error::ClientIdMalformed) }
 }
 
 /// The header, or where headers cannot be sent, the parameter in its place.

@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::cors::Asked;
+use super::deprecation::{Deprecation, announce};
 use super::{Api, Cors, respond};
 use crate::error::Error;
 use crate::telemetry;
@@ -31,7 +32,11 @@ pub(crate) fn around(routes: Router, api: &Api) -> Router {
     // A defect in a handler is answered 500 and costs no other request of its connection.
     let routes = routes.layer(CatchPanicLayer::custom(panicked));
     // Any OPTIONS becomes 200, and other origins learn what they may.
-    let routes = routes.layer(from_fn_with_state(api.cors.clone(), cross_origin));
+    let mut routes = routes.layer(from_fn_with_state(api.cors.clone(), cross_origin));
+    // Older versions, where they are served, say so in every answer.
+    if let Some(deprecation) = Deprecation::of(api) {
+        routes = routes.layer(from_fn_with_state(deprecation, announce));
+    }
     // Every request has an id, a span around all it logs, and is counted and timed by its route.
     let routes = routes.layer(from_fn(observe));
     // gzip for clients that ask for it.

@@ -1,8 +1,8 @@
 //! Answers: the few shapes that every handler uses, and error documents.
 
 use axum::body::Body;
-use http::header::{ALLOW, CONTENT_TYPE, LOCATION, VARY, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::header::{ALLOW, CONTENT_LOCATION, CONTENT_TYPE, LOCATION, VARY, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::json;
 
 use super::accept::{self, Preference};
@@ -27,9 +27,18 @@ pub(crate) fn empty(status: StatusCode) -> Response<Body> {
 }
 
 /// The answer with that `Location`; a path that our own names and ids make is always a legal header.
-pub(crate) fn at(mut response: Response<Body>, location: &str) -> Response<Body> {
-    if let Ok(location) = HeaderValue::from_str(location) {
-        response.headers_mut().insert(LOCATION, location);
+pub(crate) fn at(response: Response<Body>, location: &str) -> Response<Body> {
+    with(response, LOCATION, location)
+}
+
+/// The answer with that `Content-Location`.
+pub(crate) fn located(response: Response<Body>, here: &str) -> Response<Body> {
+    with(response, CONTENT_LOCATION, here)
+}
+
+fn with(mut response: Response<Body>, name: HeaderName, value: &str) -> Response<Body> {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
     }
     response
 }
@@ -75,7 +84,8 @@ pub(crate) fn allow(methods: &[http::Method], options: bool) -> HeaderValue {
     HeaderValue::from_str(&names.collect::<Vec<_>>().join(", ")).unwrap_or(HeaderValue::from_static(""))
 }
 
-fn log(error: &Error) {
+/// Logs an error, and where it is one of ours, its cause.
+pub(crate) fn log(error: &Error) {
     match error {
         Error::Unavailable(sentence, cause) => tracing::error!(error.cause = ?cause, "{sentence}"),
         Error::Sealed(cause) => tracing::error!(error.cause = ?cause, "an encrypted body cannot be read"),

@@ -1,47 +1,14 @@
 //! REST v2: the table of its routes.
 
-mod claims;
-mod flavors;
-mod health;
-mod home;
-mod link;
-mod messages;
-mod migrations;
-mod pools;
-mod purge;
-mod queues;
-mod shapes;
-mod share;
-
 use http::Method;
 
-use super::dispatch::{Mounted, Route};
+use super::dispatch::Located::Found;
+use super::dispatch::{Mounted, Route, route};
+use super::resources::{claims, flavors, health, home, messages, migrations, pools, purge, queues, share};
 use crate::policy::Rule;
 
-macro_rules! mounted {
-    () => {
-        Mounted::Always
-    };
-    ($mounted:ident) => {
-        Mounted::$mounted
-    };
-}
-
-/// One line of the table, with where it is mounted if that is not everywhere.
-macro_rules! route {
-    ($method:ident $path:literal, $rule:expr, $handler:path $(, $mounted:ident)?) => {
-        Route {
-            method: Method::$method,
-            path: $path,
-            rule: $rule,
-            mounted: mounted!($($mounted)?),
-            handler: |call| Box::pin($handler(call)),
-        }
-    };
-}
-
 /// Every route of the version: method, path, policy rule, handler.
-pub const ROUTES: &[Route] = &[
+pub(super) const ROUTES: &[Route] = &[
     route!(GET "/v2/", None, home::get),
     route!(GET "/v2/ping", Some(Rule::PingGet), health::ping),
     route!(HEAD "/v2/ping", Some(Rule::PingGet), health::ping_head),
@@ -63,7 +30,7 @@ pub const ROUTES: &[Route] = &[
     route!(GET "/v2/queues/{queue}/claims/{id}", Some(Rule::ClaimsGet), claims::get),
     route!(PATCH "/v2/queues/{queue}/claims/{id}", Some(Rule::ClaimsUpdate), claims::update),
     route!(DELETE "/v2/queues/{queue}/claims/{id}", Some(Rule::ClaimsDelete), claims::delete),
-    route!(GET "/v2/pools", Some(Rule::PoolsGetAll), pools::list, Pools),
+    route!(GET "/v2/pools", Some(Rule::PoolsGetAll), pools::list, Pools).located(Found),
     route!(PUT "/v2/pools/{id}", Some(Rule::PoolsCreate), pools::put, Pools),
     route!(GET "/v2/pools/{id}", Some(Rule::PoolsGet), pools::get, Pools),
     route!(PATCH "/v2/pools/{id}", Some(Rule::PoolsUpdate), pools::patch, Pools),

@@ -1,40 +1,53 @@
 //! The versions document at `/` (rest.md 3.1): the versions that are enabled.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::routing::any;
 use http::{Method, Response, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{extract, respond};
+use super::{Api, Version, extract, respond};
 use crate::error::{Error, Result};
 
 /// The router of the document at that path.
-pub(crate) fn router_at(path: &str) -> Router {
-    Router::new().route(path, any(document))
+pub(crate) fn router_at(path: &str, api: &Api) -> Router {
+    let document: Arc<str> = document(api.versions()).into();
+    Router::new().route(path, any(move |request| answer(document.clone(), request)))
 }
 
-async fn document(request: Request) -> Response<Body> {
+async fn answer(document: Arc<str>, request: Request) -> Response<Body> {
     let headers = request.headers();
     let checked: Result<()> = extract::not_a_form(headers).and_then(|()| extract::takes_json(headers));
     match (request.method(), checked) {
         (&Method::OPTIONS, _) => respond::empty(StatusCode::OK),
         (_, Err(error)) => respond::error(&error, headers),
-        (&Method::GET, Ok(())) => respond::json(StatusCode::MULTIPLE_CHOICES, versions().to_string()),
+        (&Method::GET, Ok(())) => respond::json(StatusCode::MULTIPLE_CHOICES, document.to_string()),
         _ => respond::error(&Error::MethodNotAllowed(vec![Method::GET]), headers),
     }
 }
 
-fn versions() -> serde_json::Value {
-    json!({ "versions": [{
-        "id": "2",
-        "status": "CURRENT",
-        "updated": "2014-9-24T04:06:47Z",
+fn document(versions: impl Iterator<Item = Version>) -> String {
+    json!({ "versions": versions.map(entry).collect::<Vec<_>>() }).to_string()
+}
+
+fn entry(version: Version) -> Value {
+    let (status, updated) = match version {
+        Version::V1 => ("DEPRECATED", "2014-9-11T17:47:05Z"),
+        Version::V1_1 => ("DEPRECATED", "2016-7-29T02:22:47Z"),
+        Version::V2 => ("CURRENT", "2014-9-24T04:06:47Z"),
+    };
+    let name = version.id().replace('.', "_");
+    json!({
+        "id": version.id(),
+        "status": status,
+        "updated": updated,
         "media-types": [{
             "base": "application/json",
-            "type": "application/vnd.openstack.messaging-v2+json",
+            "type": format!("application/vnd.openstack.messaging-v{name}+json"),
         }],
-        "links": [{ "href": "/v2/", "rel": "self" }],
-    }] })
+        "links": [{ "href": format!("{}/", version.prefix()), "rel": "self" }],
+    })
 }

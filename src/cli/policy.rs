@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use strum::VariantArray as _;
 
 use super::common::Common;
-use crate::api::v2;
+use crate::api::Version;
 use crate::app;
 use crate::policy::{self, Contents, Facts, Rules, Source, Value};
 
@@ -92,7 +93,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// The sample of a policy file, its rules with the routes that ask for them.
 fn sample() -> String {
-    let routes = v2::ROUTES.iter();
+    let routes = Version::VARIANTS.iter().rev().flat_map(|version| version.routes());
     let operations = routes.filter_map(|route| Some((route.rule?, route.method.as_str(), route.path)));
     policy::sample(&operations.collect::<Vec<_>>())
 }
@@ -259,7 +260,9 @@ mod tests {
         for rule in Rule::ALL {
             assert!(sample.contains(&format!("#\"{}\": \"{}\"\n", rule.name(), rule.default_check())));
         }
-        for route in v2::ROUTES.iter().filter(|route| route.rule.is_some()) {
+        for route in
+            Version::VARIANTS.iter().flat_map(|version| version.routes()).filter(|route| route.rule.is_some())
+        {
             assert!(sample.contains(&format!("\n# {}  {}\n", route.method, route.path)));
         }
     }

@@ -22,8 +22,8 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde_json::Value;
 
-use scan::Kind;
-pub(super) use scan::{Fault, Scanner, Text};
+pub(crate) use scan::{Fault, Kind, MAX_DEPTH, Scanner, Text};
+pub(crate) use tree::without_repeats;
 
 use super::Metadata;
 
@@ -86,14 +86,34 @@ pub struct Posted {
 /// the empty list last (rest.md 5.2).
 pub fn messages(body: &Bytes, delays: bool) -> Result<Vec<Posted>, BodyError> {
     let mut found = Err(BodyError::NoMessages);
+    let fields = Fields::of(delays);
     document(body, |scanner, key| {
         if key.decoded() == "messages" {
-            found = list(scanner, body, delays)?;
+            found = list(scanner, body, fields)?;
         } else {
             scanner.value()?;
         }
         Ok(())
     })?;
+    found
+}
+
+/// Reads `[{"body": any, "ttl": int, "delay": int}]`, the list of [`messages`] by itself.
+pub fn message_list(text: &Bytes, delays: bool) -> Result<Vec<Posted>, BodyError> {
+    let mut scanner = Scanner::new(text)?;
+    let found = list(&mut scanner, text, Fields::of(delays))?;
+    scanner.end()?;
+    found
+}
+
+/// Reads `[{"ttl": int, "body": any}]`, as v1 posts: at least one message, each with both, other keys dropped.
+pub fn message_array(body: &Bytes) -> Result<Vec<Posted>, BodyError> {
+    let mut scanner = Scanner::new(body)?;
+    let found = match scanner.peek()? {
+        b'[' | b'{' => list(&mut scanner, body, Fields::V1)?,
+        _ => scanner.value().and(Err(Fault::Malformed))?,
+    };
+    scanner.end()?;
     found
 }
 
@@ -211,6 +231,24 @@ where
     Ok(kind)
 }
 
+/// Which fields of a posted message count beside `body`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fields {
+    /// `ttl`, which is needed.
+    V1,
+    /// `ttl`, if it is there.
+    Ttl,
+    /// The same, and `delay`.
+    TtlAndDelay,
+}
+
+impl Fields {
+    /// Those of a queue that honours delays, or does not.
+    fn of(delays: bool) -> Self {
+        if delays { Self::TtlAndDelay } else { Self::Ttl }
+    }
+}
+
 /// A message as it was found.
 #[derive(Default)]
 struct Draft {
@@ -230,7 +268,7 @@ struct Body {
 fn list(
     scanner: &mut Scanner,
     request: &Bytes,
-    delays: bool,
+    fields: Fields,
 ) -> Result<Result<Vec<Posted>, BodyError>, Fault> {
     if scanner.peek()? != b'[' {
         return scanner.value().and(Ok(Err(BodyError::Unsupported)));
@@ -239,7 +277,7 @@ fn list(
     scanner.array(|scanner| {
         let draft = draft(scanner)?;
         if let Ok(list) = &mut posted {
-            match posted_from(draft, request, delays) {
+            match posted_from(draft, request, fields) {
                 Ok(message) => list.push(message),
                 Err(error) => posted = Err(error),
             }
@@ -275,14 +313,17 @@ fn body(scanner: &mut Scanner) -> Result<Body, Fault> {
     Ok(Body { range: start..scanner.at(), spaces: scanner.spaces, repeats: scanner.repeats })
 }
 
-fn posted_from(draft: Option<Draft>, request: &Bytes, delays: bool) -> Result<Posted, BodyError> {
+fn posted_from(draft: Option<Draft>, request: &Bytes, fields: Fields) -> Result<Posted, BodyError> {
     let draft = draft.ok_or(BodyError::Unsupported)?;
     let ttl = draft.ttl.integer("ttl")?;
+    if fields == Fields::V1 {
+        ttl.ok_or(BodyError::Missing("ttl"))?;
+    }
     let body = draft.body.ok_or(BodyError::Missing("body"))?;
-    let delay = if delays { draft.delay.integer("delay")? } else { None };
+    let delay = if fields == Fields::TtlAndDelay { draft.delay.integer("delay")? } else { None };
     let text = request.slice(body.range);
     let body = match (body.repeats, body.spaces) {
-        (true, _) => tree::without_repeats(&text)?,
+        (true, _) => without_repeats(&text)?,
         (false, true) => form::without_spaces(&text).into(),
         (false, false) => text,
     };

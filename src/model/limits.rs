@@ -9,6 +9,9 @@ pub const MIN_CLAIM_TTL: u64 = 60;
 /// Seconds that a claimed message outlives its claim at least.
 pub const MIN_CLAIM_GRACE: u64 = 60;
 
+/// Seconds that a subscription lives at least.
+pub const MIN_SUBSCRIPTION_TTL: u64 = 60;
+
 /// How many items a page or a claim has where the client names no limit.
 pub const DEFAULT_PAGE: usize = 10;
 
@@ -19,6 +22,8 @@ pub struct Limits {
     pub max_queues_per_page: usize,
     /// Messages on a page; also ids in a bulk get or delete.
     pub max_messages_per_page: usize,
+    /// Subscriptions on a page.
+    pub max_subscriptions_per_page: usize,
     /// Pools on a page.
     pub max_pools_per_page: usize,
     /// Flavors on a page.
@@ -50,6 +55,7 @@ impl Default for Limits {
         Self {
             max_queues_per_page: 20,
             max_messages_per_page: 20,
+            max_subscriptions_per_page: 20,
             max_pools_per_page: 20,
             max_flavors_per_page: 20,
             max_messages_per_claim_or_pop: 20,
@@ -77,10 +83,18 @@ pub struct Defaults {
     pub claim_ttl: u64,
     /// How much longer the messages of a claim live.
     pub claim_grace: u64,
+    /// The life of a subscription.
+    pub subscription_ttl: u64,
 }
 
 impl Default for Defaults {
     fn default() -> Self {
-        Self { message_ttl: 3_600, message_delay: 0, claim_ttl: 300, claim_grace: 60 }
+        Self {
+            message_ttl: 3_600,
+            message_delay: 0,
+            claim_ttl: 300,
+            claim_grace: 60,
+            subscription_ttl: 3_600,
+        }
     }
 }

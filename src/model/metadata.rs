@@ -12,6 +12,11 @@ use super::{Limits, QueueName};
 /// The stored metadata of a queue, reserved attributes among it, without their defaults.
 pub type Metadata = serde_json::Map<String, Value>;
 
+/// Whether a key is reserved for the service; those that mean nothing today are too.
+pub fn is_reserved(key: &str) -> bool {
+    key.starts_with('_')
+}
+
 /// What is wrong with a reserved attribute, in the reference's words: the text goes to the client as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
@@ -83,6 +88,11 @@ pub fn validate(metadata: &Metadata, limits: &Limits) -> Result<(), Invalid> {
         Some((attribute.judged, fault))
     });
     faults.min_by_key(|(judged, _)| *judged).map_or(Ok(()), |(_, fault)| Err(fault))
+}
+
+/// Judges the options of a subscription: its `_retry_policy`; null counts as missing.
+pub fn validate_options(options: &Metadata) -> Result<(), Invalid> {
+    set(options, "_retry_policy").map_or(Ok(()), retry::check)
 }
 
 /// What a reader is shown: the stored metadata, and defaults for attributes that are missing or falsy (null,

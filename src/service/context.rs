@@ -53,6 +53,16 @@ impl Context {
 }
 
 impl Service {
+    /// Whether a client may be called that.
+    pub fn takes_client(&self, id: &str) -> bool {
+        let limits = self.limits();
+        if self.free_client_ids() {
+            (limits.min_length_client_id..=limits.max_length_client_id).contains(&id.chars().count())
+        } else {
+            ClientId::uuid(id).is_some()
+        }
+    }
+
     /// Asks the policy whether the caller may do that to the queue, if any; the operations insist on the rule that
     /// was granted last. Asked before a request's parameters and body are looked at (rest.md 1.2).
     pub fn authorise(&self, context: &mut Context, rule: Rule, queue: Option<&QueueName>) -> Result<()> {

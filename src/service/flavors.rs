@@ -56,11 +56,21 @@ impl Service {
     }
 
     /// Makes a flavor by the body of a request, over one of the same name if there is one: the listed pools serve it,
-    /// and those that did already.
-    pub async fn put_flavor(&self, context: &Context, name: &str, body: &Value) -> Result<()> {
+    /// and those that did already. Unless it needs pools, the list may be left out.
+    pub async fn put_flavor(
+        &self,
+        context: &Context,
+        name: &str,
+        body: &Value,
+        needs_pools: bool,
+    ) -> Result<()> {
         context.granted(Rule::FlavorsCreate)?;
         Self::check_name(name)?;
-        let mut pools = new_pool_list(body)?;
+        let pools = new_pool_list(body)?;
+        if needs_pools && pools.is_none() {
+            return Err(Error::body("Missing \"pool_list\" field."));
+        }
+        let mut pools = pools.unwrap_or_default();
         let serving =
             self.inner.stores.management.pools_of(name).await.map_err(Error::unavailable(FAILED))?;
         let serving: Vec<_> = serving.into_iter().map(|pool| pool.name).collect();
@@ -164,9 +174,9 @@ impl Service {
     }
 }
 
-/// The pools of a new flavor: the list is needed, and nothing else than it and `capabilities`, which mean nothing, is
+/// The pools of a new flavor, if they are listed: nothing else than the list and `capabilities`, which mean nothing, is
 /// taken.
-fn new_pool_list(body: &Value) -> Result<Vec<PoolName>> {
+fn new_pool_list(body: &Value) -> Result<Option<Vec<PoolName>>> {
     let fields = body.as_object().ok_or_else(|| Error::body("A flavor is an object."))?;
     if let Some(unknown) = fields.keys().find(|key| !matches!(key.as_str(), "pool_list" | "capabilities")) {
         return Err(Error::body(format!("A flavor has no field \"{unknown}\".")));
@@ -174,7 +184,7 @@ fn new_pool_list(body: &Value) -> Result<Vec<PoolName>> {
     if fields.get("capabilities").is_some_and(|value| !value.is_object()) {
         return Err(Error::body("The \"capabilities\" field must be an object."));
     }
-    pool_list(fields.get("pool_list").ok_or_else(|| Error::body("Missing \"pool_list\" field."))?)
+    fields.get("pool_list").map(pool_list).transpose()
 }
 
 /// The pools of a changed flavor; other fields are nobody's.
@@ -216,11 +226,10 @@ mod tests {
     #[test]
     fn a_new_flavor_is_a_list_of_pools_and_nothing_unknown() {
         let list = new_pool_list(&json!({ "pool_list": ["b", "a", "b"], "capabilities": {} })).unwrap();
-        assert_eq!(list, [PoolName::new("b"), PoolName::new("a")]);
+        assert_eq!(list.unwrap(), [PoolName::new("b"), PoolName::new("a")]);
+        assert_eq!(new_pool_list(&json!({ "capabilities": {} })).unwrap(), None);
         for bad in [
             json!([]),
-            json!({}),
-            json!({ "capabilities": {} }),
             json!({ "pool_list": "p" }),
             json!({ "pool_list": 1 }),
             json!({ "pool_list": ["p"], "capabilities": 1 }),

@@ -11,9 +11,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::json::Posted;
 use crate::model::limits::MIN_MESSAGE_TTL;
-use crate::model::{
-    ClaimId, Cursor, Marker, Message, MessageId, Metadata, NewMessage, Position, QueueName, checksum,
-};
+use crate::model::{ClaimId, Cursor, Marker, Message, MessageId, NewMessage, Position, QueueName, checksum};
 use crate::policy::Rule;
 use crate::storage::{self, Deletion, ListQuery};
 use crate::telemetry::{self, Metric};
@@ -83,6 +81,13 @@ pub enum Removal {
     Pop(usize),
 }
 
+/// What becomes of a queue that a post finds missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Missing {
+    Created,
+    Refused,
+}
+
 impl Service {
     /// What a queue demands of the body of a post.
     pub async fn post_terms(&self, context: &Context, name: &QueueName) -> Result<PostTerms> {
@@ -101,10 +106,30 @@ impl Service {
         name: &QueueName,
         submissions: &[Posted],
     ) -> Result<Vec<MessageId>> {
+        self.post_to(context, name, submissions, Missing::Created).await
+    }
+
+    /// The same, but an error where the queue is missing.
+    pub async fn post_to_existing(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        submissions: &[Posted],
+    ) -> Result<Vec<MessageId>> {
+        self.post_to(context, name, submissions, Missing::Refused).await
+    }
+
+    async fn post_to(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        submissions: &[Posted],
+        missing: Missing,
+    ) -> Result<Vec<MessageId>> {
         context.granted(Rule::MessagesCreate)?;
         let failed = || Error::unavailable("Messages could not be enqueued.");
         for attempt in 0..ATTEMPTS {
-            let known = self.known_or_created(context, name, submissions).await?;
+            let known = self.known_or_created(context, name, submissions, missing).await?;
             let now = self.inner.clock.now();
             if attempt > 0 {
                 self.open_again(&known, "Messages could not be enqueued.").await?;
@@ -124,24 +149,27 @@ impl Service {
         Err(failed()(storage::Error::Gone))
     }
 
-    /// The queue; where it is missing and the submissions are in order, a new one.
+    /// The queue; where it is missing and the submissions are in order, a new one or an error.
     async fn known_or_created(
         &self,
         context: &Context,
         name: &QueueName,
         submissions: &[Posted],
+        missing: Missing,
     ) -> Result<Arc<Known>> {
         const FAILED: &str = "Messages could not be enqueued.";
-        match self.known(&context.project, name).await? {
-            Some(known) if !self.lies_nowhere(&known.record) => return Ok(known),
-            Some(known) => {
-                self.prepare(context, &known.attributes, submissions, self.inner.clock.now())?;
-                return self.place(&known, FAILED).await;
-            }
-            None => {}
+        let known = self.known(&context.project, name).await?;
+        if let Some(known) = known.as_ref().filter(|known| !self.lies_nowhere(&known.record)) {
+            return Ok(known.clone());
         }
-        self.prepare(context, &Attributes::default(), submissions, self.inner.clock.now())?;
-        Ok(self.create(context, name, &Metadata::new(), FAILED).await?.0)
+        let attributes = known.as_ref().map(|known| known.attributes.clone()).unwrap_or_default();
+        self.prepare(context, &attributes, submissions, self.inner.clock.now())?;
+        match missing {
+            Missing::Refused if known.is_none() => {
+                Err(Error::QueueMissing(name.clone(), context.project.clone()))
+            }
+            Missing::Refused | Missing::Created => self.known_or_new(context, name, FAILED).await,
+        }
     }
 
     /// Checks what was submitted and makes messages of it.

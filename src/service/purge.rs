@@ -1,4 +1,4 @@
-//! Purge: empties a queue of what nobody holds.
+//! Purge: empties a queue of what nobody holds, and of its subscriptions.
 
 use super::{Context, Service};
 use crate::error::Result;
@@ -19,6 +19,16 @@ impl Service {
                 })
                 .await?;
             more = step.is_some_and(|(_, more)| more);
+        }
+        more = what.subscriptions;
+        while more {
+            let step = self
+                .on_queue(&context.project, name, "Queue could not be purged.", |known| async move {
+                    let now = self.inner.clock.now();
+                    self.data(&known).await?.purge_subscriptions(known.queue(), now).await
+                })
+                .await?;
+            more = step == Some(true);
         }
         Ok(())
     }

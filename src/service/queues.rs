@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::placement::{self, Choice};
 use super::registry::Known;
-use super::{Context, Service};
+use super::{Context, MessageView, Service};
 use crate::error::{Error, Result};
 use crate::model::limits::DEFAULT_PAGE;
 use crate::model::metadata::{self, Metadata};
@@ -15,6 +15,10 @@ use crate::storage::{self, Placing, QueueFilter, QueueRecord, Stats};
 
 /// How often a change of metadata is tried again when another one came between.
 const PATCH_ATTEMPTS: usize = 20;
+
+/// Why a reserved attribute is refused, in the words of the reference.
+const RESERVED: &str =
+    "Reserved queue attributes in metadata (which names start with \"_\") can not be set in API v1.";
 
 /// How often a data call is made while others delete and create its queue.
 pub(super) const ATTEMPTS: usize = 16;
@@ -34,12 +38,26 @@ pub struct QueueListRequest {
     pub with_count: bool,
     /// Only queues whose stored metadata has each key with that value, given as text.
     pub metadata: Vec<(String, String)>,
+    /// What is shown of the metadata.
+    pub shown: Shown,
+}
+
+/// What a client is shown of a queue's metadata (rest.md 4.4). Reserved attributes begin with `_`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// What was stored, and the defaults of the reserved attributes that were not: v2.
+    #[default]
+    WithDefaults,
+    /// What was stored: v1.1.
+    Stored,
+    /// What was stored, without the reserved attributes, which v1 neither sets nor removes.
+    Unreserved,
 }
 
 /// A page of queues.
 #[derive(Clone, Debug, Default)]
 pub struct QueueListing {
-    /// Names, ascending, with metadata (defaults merged) where it was asked for.
+    /// Names, ascending, with metadata where it was asked for.
     pub queues: Vec<(QueueName, Option<Metadata>)>,
     /// The number of all queues of the project, where it was asked for and is not zero.
     pub count: Option<u64>,
@@ -103,12 +121,43 @@ impl Service {
         Ok((known, new))
     }
 
+    /// The queue with a place for its data; a missing one is created.
+    pub(super) async fn known_or_new(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        sentence: &'static str,
+    ) -> Result<Arc<Known>> {
+        match self.known(&context.project, name).await? {
+            Some(known) if !self.lies_nowhere(&known.record) => Ok(known),
+            Some(known) => self.place(&known, sentence).await,
+            None => Ok(self.create(context, name, &Metadata::new(), sentence).await?.0),
+        }
+    }
+
     /// The metadata of a queue with defaults merged; that of a missing queue is the defaults alone.
     pub async fn queue_metadata(&self, context: &Context, name: &QueueName) -> Result<Metadata> {
+        self.shown_metadata(context, name, Shown::WithDefaults).await
+    }
+
+    /// So much of the metadata of a queue as is shown.
+    pub async fn shown_metadata(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        shown: Shown,
+    ) -> Result<Metadata> {
         context.granted(Rule::QueuesGet)?;
         let known = self.known(&context.project, name).await?;
         let stored = known.as_ref().map(|known| &known.record.metadata);
-        Ok(self.with_defaults(stored.unwrap_or(&Metadata::new())))
+        Ok(self.part_of(stored.unwrap_or(&Metadata::new()), shown))
+    }
+
+    /// An error where there is no such queue; for the operation that has that rule.
+    pub async fn must_exist(&self, context: &Context, rule: Rule, name: &QueueName) -> Result<()> {
+        context.granted(rule)?;
+        let missing = || Error::QueueMissing(name.clone(), context.project.clone());
+        self.known(&context.project, name).await?.map(drop).ok_or_else(missing)
     }
 
     /// Changes the metadata of a queue by a JSON-patch: all operations or none. The metadata after it, with
@@ -119,24 +168,55 @@ impl Service {
         name: &QueueName,
         operations: &[Operation],
     ) -> Result<Metadata> {
+        let change = |stored: &Metadata| {
+            crate::model::patch::apply(stored, operations)
+                .map_err(|conflict| Error::Conflict(conflict.to_string().into()))
+        };
+        Ok(self.with_defaults(&self.change_metadata(context, name, change).await?))
+    }
+
+    /// Replaces the metadata of a queue but for its reserved attributes, which stay, and may not be among the new.
+    pub async fn replace_metadata(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        metadata: &Metadata,
+    ) -> Result<()> {
+        if metadata.keys().any(|key| metadata::is_reserved(key)) {
+            return Err(Error::invalid(RESERVED));
+        }
+        let change = |stored: &Metadata| {
+            let kept = stored.iter().filter(|(key, _)| metadata::is_reserved(key));
+            let all = metadata.iter().chain(kept);
+            Ok(all.map(|(key, value)| (key.clone(), value.clone())).collect())
+        };
+        self.change_metadata(context, name, change).await.map(drop)
+    }
+
+    /// Changes the metadata of a queue to what `change` makes of it: the metadata then.
+    async fn change_metadata(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        change: impl Fn(&Metadata) -> Result<Metadata>,
+    ) -> Result<Metadata> {
         context.granted(Rule::QueuesUpdate)?;
         let failed = || Error::unavailable("Queue could not be updated.");
         let (project, management) = (&context.project, &self.inner.stores.management);
         for _ in 0..PATCH_ATTEMPTS {
             let seen = management.queue(project, name).await.map_err(failed())?;
             let seen = seen.ok_or_else(|| Error::QueueMissing(name.clone(), project.clone()))?;
-            let patched = crate::model::patch::apply(&seen.metadata, operations)
-                .map_err(|conflict| Error::Conflict(conflict.to_string().into()))?;
-            self.check_metadata(&patched).map_err(Error::body)?;
-            let placing = self.placing(&seen, &patched).await?;
-            let replaced = management.replace_metadata(&seen, &patched, placing.as_ref()).await;
+            let changed = change(&seen.metadata)?;
+            self.check_metadata(&changed).map_err(Error::body)?;
+            let placing = self.placing(&seen, &changed).await?;
+            let replaced = management.replace_metadata(&seen, &changed, placing.as_ref()).await;
             let replaced = replaced.map_err(failed())?;
             if let Some(record) = replaced {
                 self.inner.registry.forget(project, name);
                 if matches!(placing, Some(Placing::Move(_))) {
                     self.set_off(record.queue);
                 }
-                return Ok(self.with_defaults(&patched));
+                return Ok(changed);
             }
         }
         Err(Error::Conflict("The queue is being changed by others; nothing was changed.".into()))
@@ -194,6 +274,28 @@ impl Service {
         Ok(stats.unwrap_or_default())
     }
 
+    /// The numbers of a queue, with the messages at its ends (one, where they are the same; none, where they expired
+    /// meanwhile); `None` where the queue is missing.
+    pub async fn stats_with_ends(
+        &self,
+        context: &Context,
+        name: &QueueName,
+    ) -> Result<Option<(Stats, Vec<MessageView>)>> {
+        context.granted(Rule::QueuesStats)?;
+        let found = self
+            .on_queue(&context.project, name, "Queue stats could not be read.", |known| async move {
+                let (data, now) = (self.data(&known).await?, self.inner.clock.now());
+                let stats = data.stats(known.queue(), now).await?;
+                let ends = [stats.oldest, stats.newest].into_iter().flatten().map(|(id, _)| id);
+                let ends: Vec<_> = ends.collect();
+                let messages = data.get(known.queue(), &ends, now).await?;
+                Ok((stats, messages))
+            })
+            .await?;
+        let Some((stats, messages)) = found else { return Ok(None) };
+        Ok(Some((stats, self.views(context, messages)?)))
+    }
+
     /// A page of the project's queues, by name.
     pub async fn list_queues(&self, context: &Context, request: QueueListRequest) -> Result<QueueListing> {
         context.granted(Rule::QueuesGetAll)?;
@@ -213,7 +315,7 @@ impl Service {
             None
         };
         let queues = records.into_iter().map(|record| {
-            let metadata = request.detailed.then(|| self.with_defaults(&record.metadata));
+            let metadata = request.detailed.then(|| self.part_of(&record.metadata, request.shown));
             (record.queue.name, metadata)
         });
         Ok(QueueListing { queues: queues.collect(), count: count.filter(|count| *count > 0) })
@@ -270,6 +372,17 @@ impl Service {
             return Err("_enable_encrypt_messages needs an encryption key, and this service has none.".into());
         }
         Ok(())
+    }
+
+    fn part_of(&self, metadata: &Metadata, shown: Shown) -> Metadata {
+        match shown {
+            Shown::WithDefaults => self.with_defaults(metadata),
+            Shown::Stored => metadata.clone(),
+            Shown::Unreserved => {
+                let open = metadata.iter().filter(|(key, _)| !metadata::is_reserved(key));
+                open.map(|(key, value)| (key.clone(), value.clone())).collect()
+            }
+        }
     }
 
     fn with_defaults(&self, metadata: &Metadata) -> Metadata {

@@ -11,6 +11,7 @@ mod listing;
 mod management;
 mod outgoing;
 mod queue;
+mod subscriptions;
 mod transfer;
 
 pub use management::MemoryManagement;
@@ -26,11 +27,12 @@ use uuid::Uuid;
 use self::queue::QueueData;
 use super::{
     ClaimRequest, Claimed, Claims, Deletion, Error, Ledger, Line, ListQuery, Messages, Outgoing, Page,
-    Parcel, Popped, Result, SentOff, Stats, Swept, Transfer, Way,
+    Parcel, Popped, Result, STEP, SentOff, Stats, Subscriptions, Swept, Transfer, Way,
 };
 use crate::clock::Timestamp;
 use crate::model::{
-    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, ProjectId, QueueName, QueueRef,
+    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, Position, ProjectId, QueueName,
+    QueueRef, Subscription, SubscriptionId,
 };
 use crate::wake::{Bell, Wakes, Who};
 
@@ -136,6 +138,10 @@ impl Messages for MemoryStore {
         self.one(queue, |data| data.locate(id, now))
     }
 
+    async fn end(&self, queue: &QueueRef, now: Timestamp) -> Result<(Position, bool)> {
+        self.one(queue, |data| data.end(now))
+    }
+
     async fn get(&self, queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {
         self.one(queue, |data| data.get(ids, now))
     }
@@ -179,7 +185,7 @@ impl Messages for MemoryStore {
         // The lock is taken anew for each queue, so that no call waits for the whole walk.
         while let Some((key, step)) = self.all(|queues| {
             let (key, data) = queues.range_mut(behind(last.take())).next()?;
-            Some((key.clone(), data.settle(now, left)))
+            Some((key.clone(), data.sweep(now, left)))
         })? {
             left -= step.moved;
             done.messages += step.expired;
@@ -265,6 +271,62 @@ impl Claims for MemoryStore {
             self.ring(queue, freed);
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Subscriptions for MemoryStore {
+    async fn subscribe(&self, queue: &QueueRef, subscription: &Subscription, now: Timestamp) -> Result<bool> {
+        self.one(queue, |data| data.subscribers.add(subscription.clone(), now))
+    }
+
+    async fn subscriptions(
+        &self,
+        queue: &QueueRef,
+        after: Option<SubscriptionId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Subscription>> {
+        self.one(queue, |data| data.subscribers.page(after, limit, now))
+    }
+
+    async fn subscription(
+        &self,
+        queue: &QueueRef,
+        id: SubscriptionId,
+        now: Timestamp,
+    ) -> Result<Option<Subscription>> {
+        self.one(queue, |data| data.subscribers.get(id, now).cloned())
+    }
+
+    async fn subscribed(
+        &self,
+        queue: &QueueRef,
+        subscriber: &str,
+        now: Timestamp,
+    ) -> Result<Option<SubscriptionId>> {
+        self.one(queue, |data| data.subscribers.find(subscriber, now))
+    }
+
+    async fn unsubscribe(&self, queue: &QueueRef, id: SubscriptionId, _now: Timestamp) -> Result<()> {
+        self.one(queue, |data| drop(data.subscribers.remove(id)))
+    }
+
+    async fn extend(
+        &self,
+        queue: &QueueRef,
+        ids: &[SubscriptionId],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<SubscriptionId>> {
+        self.one(queue, |data| data.subscribers.extend(ids, until, now))
+    }
+
+    async fn purge_subscriptions(&self, queue: &QueueRef, _now: Timestamp) -> Result<bool> {
+        self.one(queue, |data| {
+            data.subscribers.take(STEP);
+            data.subscribers.len() > 0
+        })
     }
 }
 

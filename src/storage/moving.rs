@@ -11,6 +11,7 @@
 mod claims;
 mod merge;
 mod messages;
+mod subscriptions;
 
 use std::sync::Arc;
 

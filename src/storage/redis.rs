@@ -13,6 +13,7 @@ mod messages;
 mod opened;
 mod scan;
 mod start;
+mod subscriptions;
 mod sweep;
 mod transfer;
 mod unfinished;

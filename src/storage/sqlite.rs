@@ -24,6 +24,7 @@ mod readers;
 mod reads;
 mod scan;
 mod schema;
+mod subscriptions;
 mod sweep;
 mod traits;
 mod transfer;

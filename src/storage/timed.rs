@@ -10,12 +10,12 @@ use super::{
     Catalogue, Change, ClaimRequest, Claimed, Claims, DataStore, Deletion, Error, FlavorStored, Ledger, Line,
     ListQuery, Management, ManagementStore, Messages, MotionRecord, Outgoing, Page, Parcel, Placement,
     Placing, PoolChange, PoolDeletion, PoolStored, Popped, QueueFilter, QueueRecord, Result, SentOff, Stats,
-    Swept, Transfer, Way,
+    Subscriptions, Swept, Transfer, Way,
 };
 use crate::clock::Timestamp;
 use crate::model::{
     Capability, Claim, ClaimId, Cursor, Flavor, Message, MessageId, Metadata, NewMessage, Pool, PoolName,
-    ProjectId, QueueName, QueueRef,
+    Position, ProjectId, QueueName, QueueRef, Subscription, SubscriptionId,
 };
 use crate::telemetry::{self, Metric};
 use crate::wake::{Bell, Who};
@@ -111,6 +111,7 @@ timed!(Messages for dyn DataStore [close, capabilities -> &'static [Capability]]
     fn post(queue: &QueueRef, messages: Vec<NewMessage>, now: Timestamp) -> ();
     fn list(queue: &QueueRef, query: &ListQuery, now: Timestamp) -> Page;
     fn locate(queue: &QueueRef, id: MessageId, now: Timestamp) -> Option<Cursor>;
+    fn end(queue: &QueueRef, now: Timestamp) -> (Position, bool);
     fn get(queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Vec<Message>;
     fn delete(queue: &QueueRef, id: MessageId, claim: Option<ClaimId>, now: Timestamp) -> Deletion;
     fn delete_many(queue: &QueueRef, ids: &[MessageId], claims: Option<&[ClaimId]>, now: Timestamp)
@@ -131,6 +132,17 @@ timed!(Claims for dyn DataStore {
     fn claimed(queue: &QueueRef, claim: ClaimId, now: Timestamp) -> Option<(Claim, Vec<Message>)>;
     fn renew(queue: &QueueRef, claim: ClaimId, ttl: u64, grace: u64, now: Timestamp) -> bool;
     fn release(queue: &QueueRef, claim: ClaimId, now: Timestamp) -> ();
+});
+
+timed!(Subscriptions for dyn DataStore {
+    fn subscribe(queue: &QueueRef, subscription: &Subscription, now: Timestamp) -> bool;
+    fn subscriptions(queue: &QueueRef, after: Option<SubscriptionId>, limit: usize, now: Timestamp)
+        -> Vec<Subscription>;
+    fn subscription(queue: &QueueRef, id: SubscriptionId, now: Timestamp) -> Option<Subscription>;
+    fn subscribed(queue: &QueueRef, subscriber: &str, now: Timestamp) -> Option<SubscriptionId>;
+    fn unsubscribe(queue: &QueueRef, id: SubscriptionId, now: Timestamp) -> ();
+    fn extend(queue: &QueueRef, ids: &[SubscriptionId], until: Timestamp, now: Timestamp) -> Vec<SubscriptionId>;
+    fn purge_subscriptions(queue: &QueueRef, now: Timestamp) -> bool;
 });
 
 timed!(Transfer for dyn DataStore {

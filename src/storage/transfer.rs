@@ -5,7 +5,9 @@ use uuid::Uuid;
 
 use super::Result;
 use crate::clock::Timestamp;
-use crate::model::{ClaimId, ClientId, MessageId, Position, QueueName, QueueRef};
+use crate::model::{
+    ClaimId, ClientId, MessageId, Position, QueueName, QueueRef, Subscription, SubscriptionId,
+};
 
 /// Which of a queue's two outgoing lists is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,9 +43,17 @@ pub enum Landing {
     },
     /// Not available before this moment.
     Delayed(Timestamp),
+    /// Among the subscriptions, for it is one: its options are the body, as JSON. It is skipped where its subscriber has a
+    /// live one.
+    Subscriber {
+        /// Who is told.
+        subscriber: String,
+        /// Whether the subscriber agreed.
+        confirmed: bool,
+    },
 }
 
-/// A message on its way.
+/// A message, or a subscription, on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parcel {
     /// Its number on its line: above 0, rising in the order in which messages were sent off, never given twice. A store
@@ -67,6 +77,41 @@ pub struct Parcel {
     pub checksum: Option<[u8; 16]>,
     /// The body as it was stored.
     pub body: bytes::Bytes,
+}
+
+impl Parcel {
+    /// The subscription, not numbered yet.
+    pub fn of(subscription: &Subscription) -> Self {
+        Self {
+            number: 0,
+            id: MessageId(subscription.id.0),
+            landing: Landing::Subscriber {
+                subscriber: subscription.subscriber.clone(),
+                confirmed: subscription.confirmed,
+            },
+            created: subscription.created,
+            ttl: subscription.ttl,
+            expires: subscription.expires,
+            client: ClientId::from_bytes(b""),
+            claim_count: 0,
+            checksum: None,
+            body: subscription.options_json(),
+        }
+    }
+
+    /// The subscription that this is, if it is one. Options that are no JSON object are lost.
+    pub fn subscription(&self) -> Option<Subscription> {
+        let Landing::Subscriber { subscriber, confirmed } = &self.landing else { return None };
+        Some(Subscription {
+            id: SubscriptionId(self.id.0),
+            subscriber: subscriber.clone(),
+            ttl: self.ttl,
+            options: Subscription::options_of(&self.body).unwrap_or_default(),
+            confirmed: *confirmed,
+            created: self.created,
+            expires: self.expires,
+        })
+    }
 }
 
 /// The first messages of an outgoing list.
@@ -103,7 +148,7 @@ pub struct Ledger {
 pub struct SentOff {
     /// Messages that were put on the outgoing list.
     pub sent: u64,
-    /// Messages that are left.
+    /// Messages and subscriptions that are left.
     pub left: u64,
 }
 
@@ -138,8 +183,8 @@ pub trait Transfer: Send + Sync {
     /// What it knows already is kept where it is greater. Redis: `adopt`.
     async fn adopt(&self, queue: &QueueRef, ledger: &Ledger, now: Timestamp) -> Result<()>;
 
-    /// Puts messages of a sealed queue on its outgoing list [`Way::Pool`], at most `limit`: delayed ones by (due, id),
-    /// then ready ones, the newest first, then those that live claims hold, by position. Expired ones are removed
+    /// Puts subscriptions and messages of a sealed queue on its outgoing list [`Way::Pool`], at most `limit`:
+    /// subscriptions by id, delayed messages by (due, id), then ready ones, the newest first, then those that live claims hold, by position. Expired ones are removed
     /// instead, at most [`STEP`](super::STEP) a call. A message of an ended claim is ready. What is left here is older
     /// than what went, so that whoever asks the source first gets the oldest. Redis: `send_off`.
     async fn send_off(&self, queue: &QueueRef, limit: usize, now: Timestamp) -> Result<SentOff>;

@@ -5,7 +5,7 @@ use strum::{EnumCount, EnumMessage, IntoStaticStr, VariantArray};
 /// Every metric of the service. The doc comment of a variant is its help text ([`Metric::help`]).
 ///
 /// Names are dotted; labels are the few-valued properties of [`Metric::labels`], in that order. Nothing that a
-/// client can choose freely (project, queue, user agent) is ever a label.
+/// client can choose freely (project, queue) is ever a label; of user agents only so many are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumCount, EnumMessage, IntoStaticStr, VariantArray)]
 pub enum Metric {
     /// Requests answered, by method, route and status code.
@@ -14,6 +14,9 @@ pub enum Metric {
     /// Time from the end of a request's head to the start of its answer, by method, route and class of status.
     #[strum(serialize = "http.request.seconds")]
     HttpRequestSeconds,
+    /// Requests to older versions of the API, by version and by the product that the client says it is.
+    #[strum(serialize = "http.deprecated.requests")]
+    DeprecatedRequests,
     /// Client connections that are open now.
     #[strum(serialize = "http.connections")]
     HttpConnections,
@@ -89,6 +92,7 @@ impl Metric {
             | Self::SweepSeconds
             | Self::IdentityValidationSeconds => Kind::Timing,
             Self::HttpRequests
+            | Self::DeprecatedRequests
             | Self::StorageErrors
             | Self::MessagesPosted
             | Self::MessagesClaimed
@@ -104,7 +108,7 @@ impl Metric {
     /// What is counted or measured, in the plural.
     pub const fn unit(self) -> &'static str {
         match self {
-            Self::HttpRequests => "requests",
+            Self::HttpRequests | Self::DeprecatedRequests => "requests",
             Self::HttpConnections => "connections",
             Self::HttpRequestSeconds
             | Self::StorageCallSeconds
@@ -127,6 +131,7 @@ impl Metric {
     pub const fn labels(self) -> &'static [&'static str] {
         match self {
             Self::HttpRequests | Self::HttpRequestSeconds => &["method", "route", "status"],
+            Self::DeprecatedRequests => &["version", "agent"],
             Self::StorageCallSeconds => &["store", "operation"],
             Self::StorageErrors => &["store", "operation", "error"],
             Self::LogDropped => &["output"],

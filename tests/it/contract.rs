@@ -64,5 +64,6 @@ pub(crate) mod reading;
 pub(crate) mod removal;
 pub(crate) mod stats;
 pub(crate) mod steps;
+pub(crate) mod subscriptions;
 pub(crate) mod tenants;
 mod transfer;

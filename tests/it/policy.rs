@@ -46,8 +46,8 @@ impl Folder {
 }
 
 fn ini(file: &Path) -> String {
-    let everything =
-        "[DEFAULT]\nadmin_mode = true\npooling = true\n[pooling:catalog]\nenable_virtual_pool = true\n";
+    let everything = "[DEFAULT]\nadmin_mode = true\npooling = true\nenable_deprecated_api_versions = 1,1.1\n\
+                      [pooling:catalog]\nenable_virtual_pool = true\n";
     format!("[oslo_policy]\npolicy_file = {}\n{everything}", file.display())
 }
 

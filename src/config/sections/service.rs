@@ -38,8 +38,11 @@ section! {
         pooling: bool = "false" [effective, formerly(&["sharding"])],
         /// Accept a `MongoDB` that may lose acknowledged messages.
         unreliable: bool = "false",
-        /// Old versions of the API to serve besides v2.
-        enable_deprecated_api_versions: Vec<String> = "" [one_of(&["1", "1.1"])],
+        /// Old versions of the API to serve besides v2: 1, 1.1 or both. Their answers say that they are deprecated.
+        enable_deprecated_api_versions: Vec<String> = "" [effective, one_of(&["1", "1.1"])],
+        /// The day, such as 2027-06-30, from which on the old versions may be gone. Their answers name it in the
+        /// header Sunset. Unset: no such header.
+        deprecated_api_sunset: Option<String> = "" [effective],
 
         /// File to log to. A relative name lies in `log_dir`.
         log_file: Option<String> = "" [effective, formerly(&["logfile"])],

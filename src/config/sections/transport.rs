@@ -30,7 +30,7 @@ section! {
         /// Grace of claims that give none, in seconds.
         default_claim_grace: u64 = "60" [effective, min(60), max(LONGEST)],
         /// TTL of subscriptions that give none, in seconds.
-        default_subscription_ttl: u64 = "3600" [min(60), max(LONGEST)],
+        default_subscription_ttl: u64 = "3600" [effective, min(60), max(LONGEST)],
         /// The greatest TTL of a message, in seconds.
         max_message_ttl: u64 = "1209600" [effective, min(60), max(LONGEST)],
         /// The greatest delay of a message, in seconds.
@@ -50,7 +50,7 @@ section! {
         /// The most messages of a claim or a pop.
         max_messages_per_claim_or_pop: u32 = "20" [effective, min(1)],
         /// The most subscriptions of a page.
-        max_subscriptions_per_page: u32 = "20" [min(1)],
+        max_subscriptions_per_page: u32 = "20" [effective, min(1)],
         /// The most pools of a page.
         max_pools_per_page: u32 = "20" [effective, min(1)],
         /// The most flavors of a page.

@@ -3,11 +3,18 @@
 use std::borrow::Cow;
 
 /// The deepest nesting of arrays and objects, the outermost counted.
-pub(super) const MAX_DEPTH: usize = 128;
+pub(crate) const MAX_DEPTH: usize = 128;
+
+const VALUE: &str = "Expecting value";
+const NAME: &str = "Expecting property name enclosed in double quotes";
+const COMMA: &str = "Expecting ',' delimiter";
+const UNTERMINATED: &str = "Unterminated string starting at";
+const TOO_DEEP: &str = "Nested too deep";
+const TOO_LARGE: &str = "Integer outside of signed 64 bits";
 
 /// What is wrong with a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::model) enum Fault {
+pub(crate) enum Fault {
     /// It is not JSON, or nested deeper than [`MAX_DEPTH`].
     Malformed,
     /// A number without fraction and exponent lies outside signed 64 bits.
@@ -16,7 +23,7 @@ pub(in crate::model) enum Fault {
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::model) enum Kind {
+pub(crate) enum Kind {
     Object,
     Array,
     String,
@@ -28,18 +35,27 @@ pub(in crate::model) enum Kind {
     Null,
 }
 
+/// What stood in the way of a scanner, in the words that Python has for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    /// What was expected, or what is wrong.
+    pub(crate) words: &'static str,
+    /// The byte of the text.
+    pub(crate) at: usize,
+}
+
 /// A string as it stands in the text, with its quotation marks.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::model) struct Text<'a> {
+pub(crate) struct Text<'a> {
     /// The string as it was written.
-    pub(in crate::model) quoted: &'a str,
+    pub(crate) quoted: &'a str,
     escaped: bool,
 }
 
 impl<'a> Text<'a> {
     /// The string that is meant.
     #[inline]
-    pub(in crate::model) fn decoded(self) -> Cow<'a, str> {
+    pub(crate) fn decoded(self) -> Cow<'a, str> {
         if self.escaped {
             return Cow::Owned(serde_json::from_str(self.quoted).expect("the scanner found it valid"));
         }
@@ -48,37 +64,49 @@ impl<'a> Text<'a> {
 }
 
 /// A reader of JSON text (RFC 8259) from its front.
-pub(in crate::model) struct Scanner<'a> {
+pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    max_depth: usize,
+    trouble: Option<Trouble>,
     /// Set when white space was met outside strings; for the caller to clear.
     pub(super) spaces: bool,
     /// Set when an object may name a key twice (the hashes of two keys are equal); for the caller to clear.
-    pub(super) repeats: bool,
+    pub(crate) repeats: bool,
     /// Hashes of the keys of every open object, the outermost first.
     keys: Vec<u64>,
 }
 
 impl<'a> Scanner<'a> {
     /// A reader of `text`.
-    pub(in crate::model) fn new(text: &'a [u8]) -> Result<Self, Fault> {
-        let text = std::str::from_utf8(text).map_err(|_| Fault::Malformed)?;
-        Ok(Self { text, at: 0, depth: 0, spaces: false, repeats: false, keys: Vec::with_capacity(32) })
+    pub(crate) fn new(text: &'a [u8]) -> Result<Self, Fault> {
+        std::str::from_utf8(text).map_err(|_| Fault::Malformed).map(|text| Self::of(text, MAX_DEPTH))
+    }
+
+    /// A reader of `text` that bears that nesting.
+    pub(crate) fn of(text: &'a str, max_depth: usize) -> Self {
+        let keys = Vec::with_capacity(32);
+        Self { text, at: 0, depth: 0, max_depth, trouble: None, spaces: false, repeats: false, keys }
+    }
+
+    /// What a fault was about.
+    pub(crate) fn trouble(&self) -> Trouble {
+        self.trouble.unwrap_or(Trouble { words: VALUE, at: self.at })
     }
 
     /// How many bytes have been read.
-    pub(in crate::model) fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 
     /// What was read from `start` on.
-    pub(in crate::model) fn since(&self, start: usize) -> &'a str {
+    pub(crate) fn since(&self, start: usize) -> &'a str {
         &self.text[start..self.at]
     }
 
     /// Steps over white space: the first byte of what follows.
-    pub(in crate::model) fn peek(&mut self) -> Result<u8, Fault> {
+    pub(crate) fn peek(&mut self) -> Result<u8, Fault> {
         loop {
             let byte = self.byte()?;
             if !is_space(byte) {
@@ -90,13 +118,14 @@ impl<'a> Scanner<'a> {
     }
 
     /// Ends the reading: nothing but white space may follow.
-    pub(in crate::model) fn end(mut self) -> Result<(), Fault> {
-        if self.peek().is_ok() { Err(Fault::Malformed) } else { Ok(()) }
+    pub(crate) fn end(&mut self) -> Result<(), Fault> {
+        if self.peek().is_ok() { self.noting("Extra data", Err(Fault::Malformed)) } else { Ok(()) }
     }
 
     /// Steps over one value.
-    pub(in crate::model) fn value(&mut self) -> Result<Kind, Fault> {
-        match self.peek()? {
+    pub(crate) fn value(&mut self) -> Result<Kind, Fault> {
+        let first = self.peek();
+        match self.noting(VALUE, first)? {
             b'"' => self.string().map(|_| Kind::String),
             b'{' => self.object(|inner, _| inner.value().map(drop)).map(|()| Kind::Object),
             b'[' => self.array(|inner| inner.value().map(drop)).map(|()| Kind::Array),
@@ -104,22 +133,25 @@ impl<'a> Scanner<'a> {
             b't' => self.word("true", Kind::Bool(true)),
             b'f' => self.word("false", Kind::Bool(false)),
             b'n' => self.word("null", Kind::Null),
-            _ => Err(Fault::Malformed),
+            _ => self.noting(VALUE, Err(Fault::Malformed)),
         }
     }
 
     /// Steps over an object; `member` is called behind each key and must step over its value.
-    pub(in crate::model) fn object<F>(&mut self, mut member: F) -> Result<(), Fault>
+    pub(crate) fn object<F>(&mut self, mut member: F) -> Result<(), Fault>
     where
         F: FnMut(&mut Self, Text<'a>) -> Result<(), Fault>,
     {
         let first_key = self.keys.len();
         self.enter(b'{')?;
-        let mut more = self.peek()? != b'}';
+        let first = self.peek();
+        let mut more = self.noting(NAME, first)? != b'}';
         while more {
-            let key = self.string()?;
+            let key = self.string();
+            let key = self.noting(NAME, key)?;
             self.keys.push(hash(key.decoded().as_bytes()));
-            self.expect(b':')?;
+            let colon = self.expect(b':');
+            self.noting("Expecting ':' delimiter", colon)?;
             member(self, key)?;
             more = self.comma()?;
         }
@@ -129,12 +161,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over an array; `element` is called before each element and must step over it.
-    pub(in crate::model) fn array<F>(&mut self, mut element: F) -> Result<(), Fault>
+    pub(crate) fn array<F>(&mut self, mut element: F) -> Result<(), Fault>
     where
         F: FnMut(&mut Self) -> Result<(), Fault>,
     {
         self.enter(b'[')?;
-        let mut more = self.peek()? != b']';
+        let first = self.peek();
+        let mut more = self.noting(VALUE, first)? != b']';
         while more {
             element(self)?;
             more = self.comma()?;
@@ -143,19 +176,20 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over a string.
-    pub(in crate::model) fn string(&mut self) -> Result<Text<'a>, Fault> {
+    pub(crate) fn string(&mut self) -> Result<Text<'a>, Fault> {
         self.expect(b'"')?;
         let start = self.at - 1;
         let mut escaped = false;
         loop {
             self.at += plain(&self.text.as_bytes()[self.at..]);
-            match self.next()? {
-                b'"' => return Ok(Text { quoted: &self.text[start..self.at], escaped }),
-                b'\\' => {
+            match self.next() {
+                Ok(b'"') => return Ok(Text { quoted: &self.text[start..self.at], escaped }),
+                Ok(b'\\') => {
                     escaped = true;
-                    self.escape()?;
+                    self.escape(start)?;
                 }
-                _ => return Err(Fault::Malformed),
+                Ok(_) => return self.wrong("Invalid control character at", self.at - 1),
+                Err(_) => return self.wrong(UNTERMINATED, start),
             }
         }
     }
@@ -163,17 +197,19 @@ impl<'a> Scanner<'a> {
     fn enter(&mut self, bracket: u8) -> Result<(), Fault> {
         self.expect(bracket)?;
         self.depth += 1;
-        if self.depth > MAX_DEPTH { Err(Fault::Malformed) } else { Ok(()) }
+        if self.depth > self.max_depth { self.wrong(TOO_DEEP, self.at - 1) } else { Ok(()) }
     }
 
     fn leave(&mut self, bracket: u8) -> Result<(), Fault> {
         self.depth -= 1;
-        self.expect(bracket)
+        let closed = self.expect(bracket);
+        self.noting(COMMA, closed)
     }
 
     /// Steps over a comma, if one is next: whether it was.
     fn comma(&mut self) -> Result<bool, Fault> {
-        let comma = self.peek()? == b',';
+        let next = self.peek();
+        let comma = self.noting(COMMA, next)? == b',';
         self.at += usize::from(comma);
         Ok(comma)
     }
@@ -196,9 +232,23 @@ impl<'a> Scanner<'a> {
         Ok(byte)
     }
 
+    /// Passes a result on; if it is the first fault, with what it is about, here.
+    fn noting<T>(&mut self, words: &'static str, result: Result<T, Fault>) -> Result<T, Fault> {
+        if result.is_err() && self.trouble.is_none() {
+            self.trouble = Some(Trouble { words, at: self.at });
+        }
+        result
+    }
+
+    /// A fault, what it is about, and where.
+    fn wrong<T>(&mut self, words: &'static str, at: usize) -> Result<T, Fault> {
+        self.trouble = Some(Trouble { words, at });
+        Err(Fault::Malformed)
+    }
+
     fn word(&mut self, word: &str, kind: Kind) -> Result<Kind, Fault> {
         if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            return Err(Fault::Malformed);
+            return self.wrong(VALUE, self.at);
         }
         self.at += word.len();
         Ok(kind)
@@ -206,6 +256,15 @@ impl<'a> Scanner<'a> {
 
     fn number(&mut self) -> Result<Kind, Fault> {
         let start = self.at;
+        let number = self.number_from(start);
+        if number.is_err() && self.trouble.is_none() {
+            let words = if number == Err(Fault::Malformed) { VALUE } else { TOO_LARGE };
+            self.trouble = Some(Trouble { words, at: start });
+        }
+        number
+    }
+
+    fn number_from(&mut self, start: usize) -> Result<Kind, Fault> {
         self.skip_if(b"-");
         let zero = self.byte() == Ok(b'0');
         if self.digits()? > 1 && zero {
@@ -240,13 +299,24 @@ impl<'a> Scanner<'a> {
         if count == 0 { Err(Fault::Malformed) } else { Ok(count) }
     }
 
-    /// Steps over an escape, its backslash already read. Half of a surrogate pair is no character.
-    fn escape(&mut self) -> Result<(), Fault> {
-        match self.next()? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => return Ok(()),
-            b'u' => {}
-            _ => return Err(Fault::Malformed),
+    /// Steps over an escape of the string that begins at `start`, its backslash already read.
+    fn escape(&mut self, start: usize) -> Result<(), Fault> {
+        let backslash = self.at - 1;
+        match self.next() {
+            Ok(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => return Ok(()),
+            Ok(b'u') => {}
+            Ok(_) => return self.wrong("Invalid \\escape", backslash),
+            Err(_) => return self.wrong(UNTERMINATED, start),
         }
+        let first = self.at;
+        match self.character() {
+            Ok(()) => Ok(()),
+            Err(_) => self.wrong("Invalid \\uXXXX escape", first),
+        }
+    }
+
+    /// Steps over the digits of an escape. Half of a surrogate pair is no character.
+    fn character(&mut self) -> Result<(), Fault> {
         let paired = match self.hex()? {
             0xd800..=0xdbff => {
                 self.next()? == b'\\' && self.next()? == b'u' && matches!(self.hex()?, 0xdc00..=0xdfff)

@@ -21,7 +21,7 @@ pub(super) fn read(text: &[u8]) -> Result<Value, Fault> {
 
 /// The text, a single value, with only the last of the values that an object has for one key, in the place of
 /// the first; without white space outside strings.
-pub(super) fn without_repeats(text: &[u8]) -> Result<Bytes, Fault> {
+pub(crate) fn without_repeats(text: &[u8]) -> Result<Bytes, Fault> {
     let mut out = String::with_capacity(text.len());
     Node::read(&mut Scanner::new(text)?)?.write(&mut out);
     Ok(out.into())

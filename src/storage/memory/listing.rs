@@ -60,6 +60,12 @@ impl QueueData {
         self.alive(id, now).map(|entry: &Entry| entry.cursor(id))
     }
 
+    /// The last position, and whether due messages will come behind it.
+    pub(super) fn end(&mut self, now: Timestamp) -> (Position, bool) {
+        let more = self.settle(now, STEP).more;
+        (self.last, more)
+    }
+
     /// Those of the messages that exist, each once.
     pub(super) fn get(&self, ids: &[MessageId], now: Timestamp) -> Vec<Message> {
         let mut seen = std::collections::HashSet::new();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bytes::Bytes;
 
 use super::outgoing::{Lists, Received};
+use super::subscriptions::Subscribers;
 use crate::clock::Timestamp;
 use crate::model::{ClaimId, ClientId, Cursor, Epoch, Message, MessageId, NewMessage, Position};
 use crate::storage::{STEP, Stats};
@@ -29,6 +30,7 @@ pub(super) struct QueueData {
     pub(super) ending: BTreeSet<(Timestamp, ClaimId)>,
     pub(super) lists: Lists,
     pub(super) received: Received,
+    pub(super) subscribers: Subscribers,
 }
 
 /// A message in its queue.
@@ -85,6 +87,7 @@ impl QueueData {
             ending: BTreeSet::new(),
             lists: Lists::new(),
             received: Received::default(),
+            subscribers: Subscribers::default(),
         }
     }
 
@@ -221,6 +224,14 @@ impl QueueData {
         done
     }
 
+    /// The same, and removes subscriptions that have ended.
+    pub(super) fn sweep(&mut self, now: Timestamp, budget: usize) -> Settled {
+        let mut done = self.settle(now, budget);
+        done.moved += self.subscribers.settle(now, budget - done.moved);
+        done.more |= self.subscribers.is_due(now);
+        done
+    }
+
     /// The delayed message that is due first; none in data that is on its way elsewhere.
     fn first_ripe(&self, now: Timestamp) -> Option<MessageId> {
         first_due(&self.delayed, now).filter(|_| !self.epoch.is_sealed())
@@ -283,6 +294,6 @@ pub(super) fn own(body: &Bytes) -> Bytes {
     Bytes::copy_from_slice(body)
 }
 
-fn first_due<T: Copy + Ord>(index: &BTreeSet<(Timestamp, T)>, now: Timestamp) -> Option<T> {
+pub(super) fn first_due<T: Copy + Ord>(index: &BTreeSet<(Timestamp, T)>, now: Timestamp) -> Option<T> {
     index.first().filter(|(at, _)| *at <= now).map(|(_, item)| *item)
 }

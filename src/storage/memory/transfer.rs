@@ -34,6 +34,10 @@ impl QueueData {
     }
 
     fn land(&mut self, parcel: &Parcel, now: Timestamp) {
+        if let Some(subscription) = parcel.subscription() {
+            self.subscribers.add(subscription, now);
+            return;
+        }
         if self.alive(parcel.id, now).is_some() {
             return;
         }
@@ -50,6 +54,7 @@ impl QueueData {
             body: own(&parcel.body),
         };
         match parcel.landing {
+            Landing::Subscriber { .. } => {}
             Landing::End(_) => self.insert(parcel.id, entry, None, now),
             Landing::Delayed(due) => self.insert(parcel.id, entry, Some(due), now),
             Landing::Ready(position) => {
@@ -79,14 +84,19 @@ impl QueueData {
         position
     }
 
-    /// Puts messages on the outgoing list to another store.
+    /// Puts subscriptions, then messages on the outgoing list to another store.
     pub(super) fn send_off(&mut self, limit: usize, now: Timestamp) -> SentOff {
         self.settle(now, STEP);
         let delayed = self.delayed.iter().map(|(_, id)| *id);
         let held = self.line.iter().filter(|(position, _)| !self.ready.contains_key(position));
         let ready = self.ready.values().rev().copied();
-        let next: Vec<_> = delayed.chain(ready).chain(held.map(|(_, id)| *id)).take(limit).collect();
+        let next = delayed.chain(ready).chain(held.map(|(_, id)| *id));
         let mut done = SentOff::default();
+        let subscriptions = self.subscribers.take(limit);
+        let next: Vec<_> = next.take(limit - subscriptions.len()).collect();
+        for one in subscriptions.iter().filter(|one| one.expires > now) {
+            self.lists.push(Way::Pool, Parcel::of(one));
+        }
         for id in next {
             let alive = self.alive(id, now).is_some();
             let landing = self.messages.get(&id).and_then(|entry| self.landing(entry));
@@ -95,7 +105,7 @@ impl QueueData {
             self.lists.push(Way::Pool, Parcel { claim_count, ..parcel(id, landing, entry) });
             done.sent += 1;
         }
-        done.left = self.messages.len() as u64;
+        done.left = (self.messages.len() + self.subscribers.len()) as u64;
         done
     }
 

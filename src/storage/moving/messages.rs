@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Moving, merge, unless_gone};
 use crate::clock::Timestamp;
-use crate::model::{Capability, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
+use crate::model::{Capability, ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef};
 use crate::storage::{Claims as _, Deletion, ListQuery, Messages, Page, Popped, Result, Stats, Swept};
 use crate::wake::{Bell, Who};
 
@@ -46,6 +46,12 @@ impl Messages for Moving {
         }
         self.deliver(queue, now).await?;
         self.target.locate(queue, id, now).await
+    }
+
+    /// The target's: it has adopted what the source gave away, which gives nothing away any more.
+    async fn end(&self, queue: &QueueRef, now: Timestamp) -> Result<(Position, bool)> {
+        self.deliver(queue, now).await?;
+        self.target.end(queue, now).await
     }
 
     async fn get(&self, queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {

@@ -10,7 +10,10 @@ use redis::Value;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::model::{Claim, ClaimId, ClientId, Cursor, Epoch, Message, MessageId, Position, QueueName};
+use crate::model::{
+    Claim, ClaimId, ClientId, Cursor, Epoch, Message, MessageId, Position, QueueName, Subscription,
+    SubscriptionId,
+};
 use crate::storage::{Error, Landing, Ledger, Line, Parcel, Receipt, Result};
 
 /// Bytes of a message before the client.
@@ -63,6 +66,7 @@ pub(super) fn client(client: &ClientId) -> Vec<u8> {
 /// A message that was kept, its body still where it was read.
 struct Kept {
     position: Position,
+    expires: Timestamp,
     created: Timestamp,
     ttl: u64,
     client: ClientId,
@@ -75,7 +79,7 @@ impl Kept {
         let decode = || {
             let mut rest = &bytes[..];
             let position = take_position(&mut rest)?;
-            let _expires = take_time(&mut rest)?;
+            let expires = take_time(&mut rest)?;
             let created = take_time(&mut rest)?;
             let ttl = u64::from_be_bytes(take(&mut rest)?);
             let [flags] = take(&mut rest)?;
@@ -88,7 +92,7 @@ impl Kept {
                 _ => return None,
             };
             let body = bytes.slice(bytes.len() - rest.len()..);
-            Some(Self { position, created, ttl, client, checksum, body })
+            Some(Self { position, expires, created, ttl, client, checksum, body })
         };
         decode().ok_or_else(|| corrupt("message"))
     }
@@ -270,7 +274,7 @@ pub(super) fn some_message(value: Value) -> Result<Option<Message>> {
 /// A message from its id, itself, and its state, due time or nothing.
 fn message(first: Value, kept: Value, state: Value) -> Result<Message> {
     let id = id(first)?;
-    let Kept { position, created, ttl, client, checksum, body } = Kept::decode(&bytes(kept)?)?;
+    let Kept { position, created, ttl, client, checksum, body, .. } = Kept::decode(&bytes(kept)?)?;
     let state = match state {
         Value::Nil => Bytes::new(),
         state => bytes(state)?,
@@ -315,6 +319,49 @@ pub(super) fn target(name: &QueueName) -> Vec<u8> {
     [&[length], name.as_str().as_bytes()].concat()
 }
 
+/// A subscription as Redis keeps it: in the form of a message whose position tells whether it is confirmed, whose client
+/// is the subscriber, and whose body are the options.
+pub(super) fn subscription_record(subscription: &Subscription) -> Vec<u8> {
+    let stored = Stored {
+        position: Position(i64::from(subscription.confirmed)),
+        expires: subscription.expires,
+        created: subscription.created,
+        ttl: subscription.ttl,
+        client: subscription.subscriber.as_bytes(),
+        checksum: None,
+        body: &subscription.options_json(),
+    };
+    stored.encode()
+}
+
+/// A subscription of an answer, or none.
+pub(super) fn subscription(id: SubscriptionId, record: Value) -> Result<Option<Subscription>> {
+    let record = bytes(record)?;
+    if record.is_empty() { Ok(None) } else { subscription_of(id, Kept::decode(&record)?).map(Some) }
+}
+
+/// The id of a subscription, or none.
+pub(super) fn subscription_id(value: Value) -> Result<Option<SubscriptionId>> {
+    let bytes = bytes(value)?;
+    let id = || uuid(&bytes).map(SubscriptionId).ok_or_else(|| corrupt("subscription id"));
+    if bytes.is_empty() { Ok(None) } else { id().map(Some) }
+}
+
+fn subscription_of(id: SubscriptionId, kept: Kept) -> Result<Subscription> {
+    let subscriber = std::str::from_utf8(kept.client.as_bytes()).ok();
+    let options = Subscription::options_of(&kept.body);
+    let (subscriber, options) = subscriber.zip(options).ok_or_else(|| corrupt("subscription"))?;
+    Ok(Subscription {
+        id,
+        subscriber: subscriber.to_owned(),
+        ttl: kept.ttl,
+        options,
+        confirmed: kept.position.0 != 0,
+        created: kept.created,
+        expires: kept.expires,
+    })
+}
+
 /// A message on an outgoing list: id, ttl, end, claim count, landing, and the message.
 pub(super) fn parcel(number: Value, parcel: Value) -> Result<Parcel> {
     let number = text(number)?.parse().map_err(|_| corrupt("number"))?;
@@ -325,12 +372,23 @@ pub(super) fn parcel(number: Value, parcel: Value) -> Result<Parcel> {
         let ttl = u64::from_be_bytes(take(&mut rest)?);
         let expires = take_time(&mut rest)?;
         let claim_count = u32::from_be_bytes(take(&mut rest)?);
-        let landing = landing(&mut rest)?;
+        let landing = match rest.strip_prefix(b"S") {
+            Some(subscription) => {
+                rest = subscription;
+                None
+            }
+            None => Some(landing(&mut rest)?),
+        };
         Some((id, ttl, expires, claim_count, landing, parcel.slice(parcel.len() - rest.len()..)))
     };
     let (id, ttl, expires, claim_count, landing, kept) =
         decode().ok_or_else(|| corrupt("outgoing message"))?;
-    let Kept { created, client, checksum, body, .. } = Kept::decode(&kept)?;
+    let kept = Kept::decode(&kept)?;
+    let Some(landing) = landing else {
+        let subscription = subscription_of(SubscriptionId(id.0), kept)?;
+        return Ok(Parcel { number, ..Parcel::of(&subscription) });
+    };
+    let Kept { created, client, checksum, body, .. } = kept;
     Ok(Parcel { number, id, landing, created, ttl, expires, client, claim_count, checksum, body })
 }
 

@@ -18,11 +18,12 @@ use super::connection::{CallError, Connection, Node, ServerError};
 use crate::storage::{Error, Result};
 
 /// The text, in an order in which everything is said before it is used.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     include_str!("lua/base.lua"),
     include_str!("lua/message.lua"),
     include_str!("lua/time.lua"),
     include_str!("lua/write.lua"),
+    include_str!("lua/subscription.lua"),
     include_str!("lua/outgoing.lua"),
     include_str!("lua/read.lua"),
     include_str!("lua/remove.lua"),
@@ -36,7 +37,7 @@ const PARTS: [&str; 10] = [
 enum Effect {
     /// Nothing.
     Reads,
-    /// Nothing but what time asks for: nobody relies on it, so that it is not confirmed by replicas.
+    /// Nothing but what time asks for, or what is soon done again: nobody relies on it, so that it is not confirmed by replicas.
     Tidies,
     /// Writes that a full server must take, or it could never be emptied.
     Frees,
@@ -61,6 +62,7 @@ operations! {
     Post "post" Adds,
     List "list" Tidies,
     Locate "locate" Tidies,
+    Tail "tail" Tidies,
     Get "get" Reads,
     Delete "delete" Frees,
     DeleteMany "delete_many" Frees,
@@ -71,6 +73,13 @@ operations! {
     Claimed "claimed" Reads,
     Renew "renew" Frees,
     Release "release" Frees,
+    Subscribe "subscribe" Adds,
+    Subscriptions "subscriptions" Tidies,
+    Subscription "subscription" Reads,
+    Subscribed "subscribed" Reads,
+    Unsubscribe "unsubscribe" Frees,
+    Extend "extend" Tidies,
+    PurgeSubscriptions "purge_subscriptions" Frees,
     Outgoing "outgoing" Reads,
     Import "import" Adds,
     Forget "forget" Frees,

@@ -75,6 +75,12 @@ impl Messages for RedisStore {
         Ok(found.first().map(|message| message.cursor))
     }
 
+    async fn end(&self, queue: &QueueRef, now: Timestamp) -> Result<(Position, bool)> {
+        let [more, last] = codec::parts(self.call(Operation::Tail, queue, now, 0, |_| ()).await?)?;
+        let last = codec::due(last)?.unwrap_or_default();
+        Ok((Position(last.micros()), codec::flag(&more)?))
+    }
+
     async fn get(&self, queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {
         let fill = |command: &mut redis::Cmd| {
             let mut seen = HashSet::new();

@@ -102,7 +102,17 @@ fn fill_parcel(command: &mut Cmd, parcel: &Parcel) {
         Landing::Delayed(due) => {
             ("D", Position::default(), parcel.claim_count, due.micros().to_string().into_bytes())
         }
+        Landing::Subscriber { .. } => ("S", Position::default(), 0, Vec::new()),
     };
+    let stored = match parcel.subscription() {
+        Some(subscription) => codec::subscription_record(&subscription),
+        None => message_record(parcel, position),
+    };
+    command.arg(parcel.number).arg(letter).arg(parcel.id.0.as_bytes()).arg(stored);
+    command.arg(claim_count).arg(extra);
+}
+
+fn message_record(parcel: &Parcel, position: Position) -> Vec<u8> {
     let stored = Stored {
         position,
         expires: parcel.expires,
@@ -112,6 +122,5 @@ fn fill_parcel(command: &mut Cmd, parcel: &Parcel) {
         checksum: parcel.checksum,
         body: &parcel.body,
     };
-    command.arg(parcel.number).arg(letter).arg(parcel.id.0.as_bytes()).arg(stored.encode());
-    command.arg(claim_count).arg(extra);
+    stored.encode()
 }

@@ -7,7 +7,7 @@ use super::messages::{self, Arrival, Lands};
 use super::place::{self, Place};
 use super::queue::Queue;
 use super::transfer::{leave, note, push, receipts, received};
-use super::{Fault, Outcome, due, lifecycle};
+use super::{Fault, Outcome, due, lifecycle, subscriptions};
 use crate::clock::Timestamp;
 use crate::model::{ClaimId, MessageId, Position, QueueRef};
 use crate::storage::{Landing, Ledger, Line, Parcel, Receipt, STEP, SentOff, Way};
@@ -49,7 +49,11 @@ pub(super) fn import(open: &mut Open<'_, '_>, line: Line, parcels: &[Parcel], no
 }
 
 fn land(open: &mut Open<'_, '_>, parcel: &Parcel, now: Timestamp) -> Outcome<()> {
+    if let Some(subscription) = parcel.subscription() {
+        return subscriptions::subscribe(open, &subscription, now).map(drop);
+    }
     let (lands, count) = match &parcel.landing {
+        Landing::Subscriber { .. } => return Ok(()),
         Landing::End(_) => (Lands::End, 0),
         Landing::Ready(position) => (Lands::At(position.0), parcel.claim_count),
         Landing::Held { position, claim, .. } => (Lands::Held(position.0, *claim), parcel.claim_count),
@@ -87,11 +91,13 @@ fn join(open: &mut Open<'_, '_>, id: ClaimId, (ttl, ends): (u64, Timestamp), at:
     Ok(())
 }
 
-/// Puts messages of sealed data on the outgoing list: delayed ones, then ready ones, then claimed ones.
+/// Puts what sealed data holds on the outgoing list: subscriptions, then delayed messages, then ready ones, then claimed ones.
 pub(super) fn send_off(open: &mut Open<'_, '_>, limit: usize, now: Timestamp) -> Outcome<SentOff> {
     due::end_claims(open, now, STEP)?;
     let mut done = SentOff::default();
-    for found in next(open, limit.min(STEP))? {
+    let limit = limit.min(STEP);
+    let taken = subscriptions::send_off(open, limit, now)?;
+    for found in next(open, limit - taken)? {
         if found.place.expires <= now.micros() {
             messages::remove(open, &found)?;
             continue;
@@ -102,7 +108,7 @@ pub(super) fn send_off(open: &mut Open<'_, '_>, limit: usize, now: Timestamp) ->
         push(open, Way::Pool, &found.place, &landing)?;
         done.sent += 1;
     }
-    done.left = u64::try_from(open.row.total).unwrap_or(0);
+    done.left = u64::try_from(open.row.total).unwrap_or(0) + subscriptions::count(open)?;
     Ok(done)
 }
 

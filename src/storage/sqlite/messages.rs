@@ -80,10 +80,7 @@ pub(super) fn store(open: &mut Open<'_, '_>, new: &Arrival<'_>, now: Timestamp) 
         }
         insert_id(open, new.id, key, position, due)?;
     }
-    open.db.execute(
-        "INSERT INTO messages (key, id, created, checksum, body) VALUES (?, ?, ?, ?, ?)",
-        params![key, new.id.0.as_bytes(), new.created.micros(), new.checksum, new.body],
-    )?;
+    place::insert_body(open.db, key, new.id, new.created, new.checksum, new.body)?;
     let expires = new.expires.micros();
     place::insert_expiring(open.db, open.row.key, expires, key)?;
     match position {

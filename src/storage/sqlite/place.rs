@@ -199,6 +199,20 @@ pub(super) fn delete_id(db: &Db<'_>, queue: i64, id: MessageId) -> Outcome<()> {
     Ok(())
 }
 
+/// Keeps what never changes of a message.
+pub(super) fn insert_body(
+    db: &Db<'_>,
+    key: i64,
+    id: MessageId,
+    created: Timestamp,
+    checksum: Option<[u8; 16]>,
+    body: &[u8],
+) -> Outcome<()> {
+    let sql = "INSERT INTO messages (key, id, created, checksum, body) VALUES (?, ?, ?, ?, ?)";
+    db.execute(sql, params![key, id.0.as_bytes(), created.micros(), checksum, body])?;
+    Ok(())
+}
+
 /// Removes the body of a message.
 pub(super) fn delete_body(db: &Db<'_>, key: i64) -> Outcome<()> {
     db.execute("DELETE FROM messages WHERE key = ?", [key])?;

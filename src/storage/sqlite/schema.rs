@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::Problem;
 
 /// The version of the tables below, kept in the file's `user_version`.
-pub(super) const VERSION: i32 = 2;
+pub(super) const VERSION: i32 = 3;
 
 /// "ZQMS": marks the file as a message store, kept in the file's `application_id`.
 const APPLICATION: i32 = 0x5a51_4d53;
@@ -31,6 +31,9 @@ const PAGE_SIZE: u32 = 4096;
 /// * `outgoing`: messages on their way out, by [`Way`](crate::storage::Way) and number; their bodies stay in
 ///   `messages`. `target` is set for a dead letter, `due` for a delayed message, `position` for any other, and `claim`,
 ///   `claim_ttl` and `claim_ends` where one holds it.
+///   A subscription on its way has none of them; `client` is its subscriber, `count` tells whether it is confirmed, and
+///   its options lie as its body.
+/// * `subscriptions`: one a subscriber; the index by time is for the sweep.
 /// * `received`: how far each queue has received each line.
 /// * `store`: one row, the identity of this store.
 const TABLES: &str = "
@@ -142,6 +145,23 @@ CREATE TABLE store (identity BLOB NOT NULL) STRICT;
 INSERT INTO store VALUES (randomblob(16));
 ";
 
+/// The table that version 3 brought.
+pub(super) const SUBSCRIPTIONS: &str = "
+CREATE TABLE subscriptions (
+    queue INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    subscriber TEXT NOT NULL,
+    ttl INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    confirmed INTEGER NOT NULL,
+    options BLOB NOT NULL,
+    PRIMARY KEY (queue, id)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX subscriptions_subscriber ON subscriptions (queue, subscriber);
+CREATE INDEX subscriptions_expires ON subscriptions (queue, expires);
+";
+
 /// Opens the connection that writes, and creates or checks the tables; the only server on the file (`alone`) upgrades
 /// those of an older version.
 pub(super) fn writer(path: &Path, busy: Duration, alone: bool) -> Result<Connection, Problem> {
@@ -180,17 +200,29 @@ fn prepare(connection: &Connection, alone: bool) -> Result<(), Problem> {
     }
     match version {
         VERSION => Ok(()),
-        1 if alone => upgrade(connection),
+        1 if alone => upgrade(connection, &hand_over()),
+        2 if alone => upgrade(connection, ""),
         found => Err(Problem::Version { found, known: VERSION }),
     }
 }
 
-/// Makes of a file of version 1 one of this version, all at once or not at all. What was on its way out is numbered
-/// in the order in which it was to go.
-fn upgrade(connection: &Connection) -> Result<(), Problem> {
+/// Makes of an older file one of this version, all at once or not at all; `first` makes it one of version 2.
+fn upgrade(connection: &Connection, first: &str) -> Result<(), Problem> {
     connection.execute_batch(&format!(
         "BEGIN IMMEDIATE;
-         ALTER TABLE queues ADD COLUMN line BLOB NOT NULL DEFAULT x'';
+         {first}
+         {SUBSCRIPTIONS}
+         PRAGMA user_version = {VERSION};
+         COMMIT;"
+    ))?;
+    Ok(())
+}
+
+/// Makes of a file of version 1 one of version 2. What was on its way out is numbered in the order in which it was to
+/// go.
+fn hand_over() -> String {
+    format!(
+        "ALTER TABLE queues ADD COLUMN line BLOB NOT NULL DEFAULT x'';
          ALTER TABLE queues ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;
          UPDATE queues SET line = randomblob(16),
              sent = (SELECT count(*) FROM outgoing WHERE queue = queues.key);
@@ -200,11 +232,8 @@ fn upgrade(connection: &Connection) -> Result<(), Problem> {
              SELECT 0, queue, row_number() OVER (PARTITION BY queue ORDER BY position), target, key, expires,
                  ttl, count, client
              FROM outgoing_1;
-         DROP TABLE outgoing_1;
-         PRAGMA user_version = {VERSION};
-         COMMIT;"
-    ))?;
-    Ok(())
+         DROP TABLE outgoing_1;"
+    )
 }
 
 /// Makes the tables. Page size and vacuum mode take effect only on an empty file, before it turns to WAL.
@@ -216,6 +245,7 @@ fn create(connection: &Connection) -> Result<(), Problem> {
          BEGIN IMMEDIATE;
          {TABLES}
          {HAND_OVER}
+         {SUBSCRIPTIONS}
          PRAGMA application_id = {APPLICATION};
          PRAGMA user_version = {VERSION};
          COMMIT;"

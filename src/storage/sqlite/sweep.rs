@@ -6,7 +6,7 @@ use super::batch::{Batch, Open};
 use super::db::Db;
 use super::queue::NEVER;
 use super::wipe::wipe;
-use super::{Outcome, SqliteStore, due, find, messages, place};
+use super::{Outcome, SqliteStore, due, find, messages, place, subscriptions};
 use crate::clock::Timestamp;
 use crate::storage::{Result, Swept};
 
@@ -103,20 +103,26 @@ fn visit(
 
 /// The first moment at which there is something to do in the queue.
 fn next_wake(open: &Open<'_, '_>) -> Outcome<i64> {
-    let sql = "SELECT min(expires) FROM expiring WHERE queue = ?";
-    let expires = due::first_of(open.db, sql, open.row.key)?.unwrap_or(NEVER);
-    let due = due::next_work(open.db, open.row)?.map_or(NEVER, Timestamp::micros);
-    Ok(expires.min(due))
+    let mut wake = due::next_work(open.db, open.row)?.map_or(NEVER, Timestamp::micros);
+    for sql in [
+        "SELECT min(expires) FROM expiring WHERE queue = ?",
+        "SELECT min(expires) FROM subscriptions WHERE queue = ?",
+    ] {
+        wake = wake.min(due::first_of(open.db, sql, open.row.key)?.unwrap_or(NEVER));
+    }
+    Ok(wake)
 }
 
-/// Does what time asks for in a queue, with at most `budget` messages: how many.
+/// Does what time asks for in a queue, with at most `budget` messages and subscriptions: how many.
 fn advance(open: &mut Open<'_, '_>, now: Timestamp, budget: usize, step: &mut Step) -> Outcome<usize> {
     let expired = expire(open, now, budget)?;
     let (freed, ended) = due::end_claims(open, now, budget - expired)?;
     let ripened = due::ripen(open, now, budget - expired - freed)?;
+    let moved = expired + freed + ripened;
+    let lapsed = subscriptions::expire(open, now, budget - moved)?;
     step.expired += expired;
     step.claims += ended;
-    Ok(expired + freed + ripened)
+    Ok(moved + lapsed)
 }
 
 /// Removes expired messages, at most `budget`: how many.

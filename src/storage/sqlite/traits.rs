@@ -5,12 +5,18 @@ use uuid::Uuid;
 
 use super::db::Db;
 use super::queue::Queue;
-use super::{Outcome, SqliteStore, claims, due, hand_over, lifecycle, listing, messages, reads, transfer};
+use super::{
+    Outcome, SqliteStore, claims, due, hand_over, lifecycle, listing, messages, reads, subscriptions,
+    transfer,
+};
 use crate::clock::Timestamp;
-use crate::model::{Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
+use crate::model::{
+    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef, Subscription,
+    SubscriptionId,
+};
 use crate::storage::{
     ClaimRequest, Claimed, Claims, Deletion, Ledger, Line, ListQuery, Messages, Outgoing, Page, Parcel,
-    Popped, Result, SentOff, Stats, Swept, Transfer, Way,
+    Popped, Result, SentOff, Stats, Subscriptions, Swept, Transfer, Way,
 };
 use crate::wake::{Bell, Who};
 
@@ -38,6 +44,10 @@ impl Messages for SqliteStore {
 
     async fn locate(&self, queue: &QueueRef, id: MessageId, now: Timestamp) -> Result<Option<Cursor>> {
         self.read_settled(queue, now, move |db, row, _| reads::locate(db, row, id, now)).await
+    }
+
+    async fn end(&self, queue: &QueueRef, now: Timestamp) -> Result<(Position, bool)> {
+        self.read_settled(queue, now, |_, row, more| Ok((Position(row.last), more))).await
     }
 
     async fn get(&self, queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {
@@ -143,6 +153,62 @@ impl Claims for SqliteStore {
 
     async fn release(&self, queue: &QueueRef, claim: ClaimId, _now: Timestamp) -> Result<()> {
         self.write(queue, 0, move |open| claims::release(open, claim)).await
+    }
+}
+
+#[async_trait]
+impl Subscriptions for SqliteStore {
+    async fn subscribe(&self, queue: &QueueRef, subscription: &Subscription, now: Timestamp) -> Result<bool> {
+        let new = subscription.clone();
+        self.write(queue, 0, move |open| subscriptions::subscribe(open, &new, now)).await
+    }
+
+    async fn subscriptions(
+        &self,
+        queue: &QueueRef,
+        after: Option<SubscriptionId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Subscription>> {
+        self.read(queue, move |db, row| subscriptions::list(db, row, after, limit, now)).await
+    }
+
+    async fn subscription(
+        &self,
+        queue: &QueueRef,
+        id: SubscriptionId,
+        now: Timestamp,
+    ) -> Result<Option<Subscription>> {
+        self.read(queue, move |db, row| subscriptions::get(db, row, id, now)).await
+    }
+
+    async fn subscribed(
+        &self,
+        queue: &QueueRef,
+        subscriber: &str,
+        now: Timestamp,
+    ) -> Result<Option<SubscriptionId>> {
+        let subscriber = subscriber.to_owned();
+        self.read(queue, move |db, row| subscriptions::find(db, row, &subscriber, now)).await
+    }
+
+    async fn unsubscribe(&self, queue: &QueueRef, id: SubscriptionId, _now: Timestamp) -> Result<()> {
+        self.write(queue, 0, move |open| subscriptions::unsubscribe(open, id)).await
+    }
+
+    async fn extend(
+        &self,
+        queue: &QueueRef,
+        ids: &[SubscriptionId],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<SubscriptionId>> {
+        let ids = ids.to_vec();
+        self.write(queue, 0, move |open| subscriptions::extend(open, &ids, until, now)).await
+    }
+
+    async fn purge_subscriptions(&self, queue: &QueueRef, _now: Timestamp) -> Result<bool> {
+        self.write(queue, 0, move |open| subscriptions::purge(open)).await
     }
 }
 

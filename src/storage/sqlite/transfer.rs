@@ -53,6 +53,8 @@ pub(super) fn push(open: &mut Open<'_, '_>, way: Way, place: &Place, landing: &L
         Landing::End(queue) => target = Some(queue.as_str()),
         Landing::Ready(at) => position = Some(at.0),
         Landing::Delayed(at) => due = Some(at.micros()),
+        // What the landing says stands in the place.
+        Landing::Subscriber { .. } => {}
         Landing::Held { position: at, claim: id, ttl, ends } => {
             position = Some(at.0);
             claim = Some((id.0.into_bytes(), ttl.cast_signed(), ends.micros()));
@@ -103,15 +105,17 @@ pub(super) fn outgoing(db: &Db<'_>, queue: &Queue, way: Way, limit: usize) -> Ou
 /// From the columns that [`outgoing`] reads.
 fn parcel(db: &Db<'_>, row: &Row<'_>) -> Outcome<Parcel> {
     let content = Content::read(db, row.get(7)?)?;
+    let landing = landing(row)?;
+    let is_message = !matches!(landing, Landing::Subscriber { .. });
     Ok(Parcel {
         number: row.get(0)?,
         id: content.id,
-        landing: landing(row)?,
+        landing,
         created: content.created,
         ttl: row.get::<_, i64>(9)?.cast_unsigned(),
         expires: Timestamp::from_micros(row.get(8)?),
-        client: ClientId::from_bytes(row.get_ref(11)?.as_blob()?),
-        claim_count: u32::try_from(row.get::<_, i64>(10)?).unwrap_or(u32::MAX),
+        client: ClientId::from_bytes(if is_message { row.get_ref(11)?.as_blob()? } else { b"" }),
+        claim_count: if is_message { u32::try_from(row.get::<_, i64>(10)?).unwrap_or(u32::MAX) } else { 0 },
         checksum: content.checksum,
         body: content.body,
     })
@@ -127,7 +131,10 @@ fn landing(row: &Row<'_>) -> Outcome<Landing> {
     if let Some(due) = row.get(3)? {
         return Ok(Landing::Delayed(Timestamp::from_micros(due)));
     }
-    let position = Position(row.get(2)?);
+    let Some(position) = row.get::<_, Option<i64>>(2)?.map(Position) else {
+        let subscriber = String::from_utf8_lossy(row.get_ref(11)?.as_blob()?).into_owned();
+        return Ok(Landing::Subscriber { subscriber, confirmed: row.get(10)? });
+    };
     let Some(claim) = row.get(4)? else { return Ok(Landing::Ready(position)) };
     Ok(Landing::Held {
         position,

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::batch::Open;
-use super::{Outcome, due, place};
+use super::{Outcome, due, place, subscriptions};
 use crate::clock::Timestamp;
 
 /// Removes rows of a dropped queue, at most `budget`: how many; fewer means that none is left.
@@ -16,6 +16,7 @@ pub(super) fn wipe(open: &mut Open<'_, '_>, budget: usize) -> Outcome<usize> {
     removed += wipe_delayed(open, budget - removed)?;
     removed += wipe_claims(open, budget - removed)?;
     removed += wipe_expiring(open, budget - removed)?;
+    removed += subscriptions::wipe(open, budget - removed)?;
     Ok(removed)
 }
 

@@ -32,6 +32,7 @@ const SUITE: &[&[Case]] = &[
     removal::CASES,
     stats::CASES,
     steps::CASES,
+    subscriptions::CASES,
     tenants::CASES,
     transfer::CASES,
 ];

@@ -27,6 +27,7 @@ pub(super) async fn assert_gone(queue: &Queue, epoch: i64) {
         ("post", is_gone(&data.post(name, vec![message(77)], START).await)),
         ("list", is_gone(&data.list(name, &page(), START).await)),
         ("locate", is_gone(&data.locate(name, id(1), START).await)),
+        ("end", is_gone(&data.end(name, START).await)),
         ("get", is_gone(&data.get(name, &ids([1]), START).await)),
         ("delete", is_gone(&data.delete(name, id(1), None, START).await)),
         ("delete_many", is_gone(&data.delete_many(name, &ids([1]), None, START).await)),

@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 use zaqar::clock::Timestamp;
 use zaqar::model::{
-    ClaimId, ClientId, Cursor, Epoch, Message, MessageId, NewMessage, ProjectId, QueueName, QueueRef,
+    ClaimId, ClientId, Cursor, Epoch, Message, MessageId, Metadata, NewMessage, Position, ProjectId,
+    QueueName, QueueRef, Subscription, SubscriptionId,
 };
 use zaqar::storage::memory::{MemoryManagement, MemoryStore};
 use zaqar::storage::redis::{Options as RedisOptions, RedisStore};
@@ -154,6 +155,17 @@ pub(crate) fn claim_id(n: u32) -> ClaimId {
     ClaimId(Uuid::from_u64_pair(u64::from(n), u64::MAX))
 }
 
+pub(crate) fn subscription_id(n: u32) -> SubscriptionId {
+    SubscriptionId(Uuid::from_u128((3 << 64) + u128::from(n)))
+}
+
+/// Subscription `n` of that subscriber, made at `START`.
+pub(crate) fn subscription(n: u32, subscriber: &str, expires: Timestamp) -> Subscription {
+    let options = Metadata::from_iter([("n".to_owned(), n.into())]);
+    let (id, subscriber) = (subscription_id(n), subscriber.to_owned());
+    Subscription { id, subscriber, ttl: 3_600, options, confirmed: false, created: START, expires }
+}
+
 pub(crate) fn client(name: &str) -> ClientId {
     ClientId::new(name)
 }
@@ -274,6 +286,16 @@ impl Queue {
 
     pub(crate) async fn locate(&self, n: u32, now: Timestamp) -> Option<Cursor> {
         self.data().locate(&self.name, id(n), now).await.unwrap()
+    }
+
+    /// The last position that was given away, once nothing is due.
+    pub(crate) async fn end(&self, now: Timestamp) -> Position {
+        for _ in 0..CALLS {
+            if let (position, false) = self.data().end(&self.name, now).await.unwrap() {
+                return position;
+            }
+        }
+        panic!("due messages do not end");
     }
 
     pub(crate) async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> Claimed {

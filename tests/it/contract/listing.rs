@@ -1,6 +1,6 @@
 //! Listing: pages, filters, markers, bounds, and when to look again.
 
-use zaqar::model::Cursor;
+use zaqar::model::{Cursor, Position};
 use zaqar::storage::{EXAMINED, ListQuery};
 
 use super::fixture::{
@@ -19,6 +19,7 @@ every_store!(
     own_messages_are_examined_in_bounded_steps,
     own_messages_are_left_out_on_demand,
     pages_follow_one_another,
+    what_comes_later_comes_behind_the_end,
 );
 
 async fn pages_follow_one_another(queue: &Queue) {
@@ -31,6 +32,26 @@ async fn pages_follow_one_another(queue: &Queue) {
         pages.push(numbers(&page));
     }
     assert_eq!(pages, [vec![0, 1, 2], vec![3, 4, 5], vec![6, 7, 8], vec![9], vec![]]);
+}
+
+async fn what_comes_later_comes_behind_the_end(queue: &Queue) {
+    let behind = async |end, now| {
+        numbers(&queue.listed(&ListQuery { after: Cursor::After(end), ..page() }, now).await)
+    };
+    let start = queue.end(START).await;
+    assert!(start < Position(START.micros()), "nothing was ever there");
+    queue.post([message(1), delayed(2, 10), message(3), delayed(4, 20)], START).await;
+    assert_eq!(behind(start, at(1)).await, [1, 3]);
+    let end = queue.end(at(1)).await;
+    assert_eq!(behind(end, at(1)).await, [0; 0]);
+    queue.claim(&request(1, 1), at(1)).await;
+    queue.delete(3, None, at(1)).await;
+    assert_eq!(queue.end(at(1)).await, end, "whatever becomes of the last one");
+    let due = queue.end(at(10)).await;
+    assert_eq!(behind(end, at(10)).await, [2], "it took its position when it was due");
+    assert_eq!(behind(due, at(10)).await, [0; 0]);
+    queue.post([message(5)], at(1)).await;
+    assert_eq!(behind(due, at(20)).await, [5, 4], "also where a clock is behind");
 }
 
 async fn a_page_that_ends_the_queue_has_nothing_to_resume(queue: &Queue) {

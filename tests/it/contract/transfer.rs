@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use uuid::Uuid;
 use zaqar::clock::Timestamp;
-use zaqar::model::{Claim, Cursor, Message, NewMessage, Position, QueueName};
+use zaqar::model::{Claim, Cursor, Message, NewMessage, Position, QueueName, Subscription};
 use zaqar::storage::{
     ClaimRequest, DeadLetters, Deletion, Error, Landing, Ledger, Line, Outgoing, Parcel, Receipt, SILENT,
     SentOff, Stats, Way,
@@ -12,11 +12,12 @@ use zaqar::storage::{
 use super::epochs::assert_gone;
 use super::fixture::{
     CALLS, Queue, START, at, claim_id, client, delayed, everything, id, memory, message, number, numbers,
-    queue_ref, request, short,
+    queue_ref, request, short, subscription,
 };
 
 every_store!(
     a_claim_that_is_there_keeps_the_later_end,
+    a_deleted_subscription_is_not_brought_back,
     a_hand_over_keeps_everything,
     a_later_carrier_brings_nothing_back,
     a_sealed_queue_answers_to_its_sealed_epoch_alone,
@@ -32,6 +33,7 @@ every_store!(
     receipts_of_silent_lines_give_way,
     sealed_data_is_of_the_same_life,
     sealing_again_answers_the_same,
+    subscriptions_go_with_the_queue,
     what_goes_first_and_how_much,
 );
 
@@ -100,6 +102,45 @@ async fn take_in(queue: &Queue, landings: &[(u32, Landing)], now: Timestamp) {
     let numbered = landings.iter().zip(1..);
     let parcels = numbered.map(|((n, landing), number)| parcel(*n, number, landing.clone())).collect();
     import(queue, &Outgoing { line: Line(Uuid::new_v4()), parcels }, now).await;
+}
+
+async fn subscriptions_go_with_the_queue(queue: &Queue) {
+    let all: Vec<_> = (0..7).map(|n| subscription(n, &format!("s{n}"), at(60 + u64::from(n)))).collect();
+    for (n, one) in all.iter().enumerate() {
+        let new = Subscription { confirmed: n % 2 == 0, ttl: 60 + n as u64, ..one.clone() };
+        assert!(queue.data().subscribe(&queue.name, &new, START).await.unwrap());
+    }
+    queue.post([message(1), delayed(2, 100)], START).await;
+    let listed =
+        async |queue: &Queue| queue.data().subscriptions(&queue.name, None, 99, at(62)).await.unwrap();
+    let before = listed(queue).await;
+    assert_eq!(before.len(), 4);
+    let target = queue.other("p", "target", 3).await;
+    hand_over(queue, &target, 2, at(62)).await;
+    assert_eq!(listed(&target).await, before);
+    assert_eq!(target.all(at(62)).await, [1, 2]);
+}
+
+async fn a_deleted_subscription_is_not_brought_back(queue: &Queue) {
+    let new = subscription(1, "s", at(60));
+    assert!(queue.data().subscribe(&queue.name, &new, START).await.unwrap());
+    let ledger = seal(queue, START).await;
+    let target = queue.other("p", "target", 3).await;
+    adopt(&target, &ledger, START).await;
+    let step = send_off(&queue.sealed(), 10, START).await;
+    assert_eq!(step, SentOff { sent: 0, left: 0 }, "it is no message");
+    let away = on_its_way(&queue.sealed(), Way::Pool).await;
+    assert_eq!(away.parcels[0].subscription().as_ref(), Some(&new));
+    import(&target, &away, START).await;
+    target.data().unsubscribe(&target.name, new.id, START).await.unwrap();
+    import(&target, &away, at(1)).await;
+    assert_eq!(target.data().subscription(&target.name, new.id, at(1)).await.unwrap(), None);
+    // Of a subscriber that is there already, one that comes is skipped.
+    let rival = subscription(2, "s", at(60));
+    assert!(target.data().subscribe(&target.name, &rival, START).await.unwrap());
+    import(&target, &Outgoing { line: Line(Uuid::new_v4()), ..away }, at(1)).await;
+    let found = target.data().subscriptions(&target.name, None, 9, at(1)).await.unwrap();
+    assert_eq!(found, [rival]);
 }
 
 async fn a_store_says_which_it_is(queue: &Queue) {

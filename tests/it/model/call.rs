@@ -4,13 +4,13 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use zaqar::clock::Timestamp;
-use zaqar::model::{Cursor, Epoch, Message, NewMessage, QueueName, QueueRef};
+use zaqar::model::{Cursor, Epoch, Message, NewMessage, QueueName, QueueRef, Subscription};
 use zaqar::storage::{
     ClaimRequest, DataStore, DeadLetters, Error, Landing, ListQuery, Outgoing, Parcel, Result, Way,
 };
 
 use super::operation::{Claim, List, Number, Operation, Post};
-use crate::contract::fixture::{claim_id, client, id, ids, number};
+use crate::contract::fixture::{claim_id, client, id, ids, number, subscription, subscription_id};
 
 /// More calls than any operation needs to come to its end.
 const CALLS: usize = 10_000;
@@ -67,6 +67,13 @@ impl Call<'_> {
                 text(store.renew(queue, claim_id(*claim), *ttl, *grace, now).await)
             }
             Operation::Release(n) => text(store.release(queue, claim_id(*n), now).await),
+            Operation::Subscribe { .. }
+            | Operation::Subscriptions { .. }
+            | Operation::Subscription(_)
+            | Operation::Subscribed(_)
+            | Operation::Unsubscribe(_)
+            | Operation::Extend(..)
+            | Operation::PurgeSubscriptions => self.subscriptions(operation).await,
             Operation::Outgoing => text(self.outgoing(usize::MAX).await.map(|away| unnumbered(away.parcels))),
             Operation::HandOver { limit, forget, epoch } => {
                 text(self.hand_over(*limit, *forget, *epoch).await)
@@ -75,6 +82,33 @@ impl Call<'_> {
             Operation::Sweep(budget) => text(self.sweep(*budget).await),
         };
         Answer { text, ..Answer::default() }
+    }
+
+    /// The operations on subscriptions.
+    async fn subscriptions(self, operation: &Operation) -> String {
+        let Self { store, queue, now } = self;
+        match operation {
+            Operation::Subscribe { subscription: n, subscriber, ttl } => {
+                let new = Subscription {
+                    confirmed: n.is_multiple_of(3),
+                    created: now,
+                    ..subscription(*n, &format!("s{subscriber}"), now.plus_seconds(*ttl))
+                };
+                text(store.subscribe(queue, &new, now).await)
+            }
+            Operation::Subscriptions { after, limit } => {
+                text(store.subscriptions(queue, after.map(subscription_id), *limit, now).await)
+            }
+            Operation::Subscription(n) => text(store.subscription(queue, subscription_id(*n), now).await),
+            Operation::Subscribed(n) => text(store.subscribed(queue, &format!("s{n}"), now).await),
+            Operation::Unsubscribe(n) => text(store.unsubscribe(queue, subscription_id(*n), now).await),
+            Operation::Extend(numbers, seconds) => {
+                let ids: Vec<_> = numbers.iter().copied().map(subscription_id).collect();
+                text(store.extend(queue, &ids, now.plus_seconds(*seconds), now).await)
+            }
+            Operation::PurgeSubscriptions => text(store.purge_subscriptions(queue, now).await),
+            other => unreachable!("{other:?} is about messages"),
+        }
     }
 
     fn message(self, post: &Post) -> NewMessage {
@@ -261,7 +295,7 @@ impl Call<'_> {
         let landing = match landing {
             Landing::Ready(_) => "ready".to_owned(),
             Landing::Held { claim, ttl, ends, .. } => format!("held {claim:?} {ttl} {ends:?}"),
-            Landing::End(_) | Landing::Delayed(_) => format!("{landing:?}"),
+            Landing::End(_) | Landing::Delayed(_) | Landing::Subscriber { .. } => format!("{landing:?}"),
         };
         let life = format!("{created:?} {ttl} {expires:?}");
         let rest = format!("{client:?} {claim_count} {checksum:?} {body:?}");

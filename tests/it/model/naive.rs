@@ -11,10 +11,13 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 use zaqar::clock::Timestamp;
-use zaqar::model::{Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
+use zaqar::model::{
+    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef, Subscription,
+    SubscriptionId,
+};
 use zaqar::storage::{
     ClaimRequest, Claimed, Claims, Deletion, Error, Ledger, Line, ListQuery, Messages, Outgoing, Page,
-    Parcel, Popped, Result, SentOff, Stats, Swept, Transfer, Way,
+    Parcel, Popped, Result, SentOff, Stats, Subscriptions, Swept, Transfer, Way,
 };
 use zaqar::wake::{Bell, Wakes, Who};
 
@@ -84,6 +87,10 @@ impl Messages for Naive {
 
     async fn locate(&self, name: &QueueRef, id: MessageId, now: Timestamp) -> Result<Option<Cursor>> {
         self.tidy(name, now, |queue| queue.find(id).map(queue::Item::cursor))
+    }
+
+    async fn end(&self, name: &QueueRef, now: Timestamp) -> Result<(Position, bool)> {
+        self.tidy(name, now, |queue| (Position(queue.last), false))
     }
 
     async fn get(&self, name: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {
@@ -195,6 +202,67 @@ impl Claims for Naive {
 
     async fn release(&self, name: &QueueRef, claim: ClaimId, now: Timestamp) -> Result<()> {
         self.tidy(name, now, |queue| queue.release(claim))
+    }
+}
+
+#[async_trait]
+impl Subscriptions for Naive {
+    async fn subscribe(&self, queue: &QueueRef, subscription: &Subscription, now: Timestamp) -> Result<bool> {
+        self.tidy(queue, now, |data| data.subscribe(subscription.clone()))
+    }
+
+    async fn subscriptions(
+        &self,
+        queue: &QueueRef,
+        after: Option<SubscriptionId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Subscription>> {
+        self.tidy(queue, now, |data| {
+            let behind = |one: &&Subscription| after.is_none_or(|after| one.id > after);
+            data.subscriptions.iter().filter(behind).take(limit).cloned().collect()
+        })
+    }
+
+    async fn subscription(
+        &self,
+        queue: &QueueRef,
+        id: SubscriptionId,
+        now: Timestamp,
+    ) -> Result<Option<Subscription>> {
+        self.tidy(queue, now, |data| data.subscriptions.iter().find(|one| one.id == id).cloned())
+    }
+
+    async fn subscribed(
+        &self,
+        queue: &QueueRef,
+        subscriber: &str,
+        now: Timestamp,
+    ) -> Result<Option<SubscriptionId>> {
+        self.tidy(queue, now, |data| {
+            data.subscriptions.iter().find(|one| one.subscriber == subscriber).map(|one| one.id)
+        })
+    }
+
+    async fn unsubscribe(&self, queue: &QueueRef, id: SubscriptionId, now: Timestamp) -> Result<()> {
+        self.tidy(queue, now, |data| data.subscriptions.retain(|one| one.id != id))
+    }
+
+    async fn extend(
+        &self,
+        queue: &QueueRef,
+        ids: &[SubscriptionId],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<SubscriptionId>> {
+        self.tidy(queue, now, |data| data.extend(ids, until))
+    }
+
+    async fn purge_subscriptions(&self, queue: &QueueRef, now: Timestamp) -> Result<bool> {
+        self.tidy(queue, now, |data| {
+            data.subscriptions.clear();
+            false
+        })
     }
 }
 

@@ -1,9 +1,9 @@
-//! What a store is told to do. Messages, claims and clients are numbers.
+//! What a store is told to do. Messages, claims, subscriptions and subscribers are numbers.
 
 use zaqar::clock::Timestamp;
 use zaqar::model::QueueRef;
 
-/// The number of a message or of a claim.
+/// The number of a message, a claim, a subscription or a subscriber.
 pub(super) type Number = u32;
 
 /// One call of a store, or a few that belong together, on the queue of that number (in [`Told`]).
@@ -28,6 +28,21 @@ pub(super) enum Operation {
         grace: u64,
     },
     Release(Number),
+    Subscribe {
+        subscription: Number,
+        subscriber: Number,
+        ttl: u64,
+    },
+    Subscriptions {
+        after: Option<Number>,
+        limit: usize,
+    },
+    Subscription(Number),
+    Subscribed(Number),
+    Unsubscribe(Number),
+    /// Those of these that live shall do so for that many seconds.
+    Extend(Vec<Number>, u64),
+    PurgeSubscriptions,
     Outgoing,
     /// Moves at most so many dead letters to their queue of that epoch, and forgets them or not.
     HandOver {

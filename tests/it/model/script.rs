@@ -25,6 +25,7 @@ pub(super) struct Script {
     queue: usize,
     messages: Number,
     claims: Number,
+    subscriptions: Number,
     /// Moments at which something ends or falls due.
     deadlines: Vec<Timestamp>,
     told: VecDeque<Told>,
@@ -40,6 +41,7 @@ struct Known {
     open: bool,
     messages: VecDeque<Number>,
     claims: VecDeque<Number>,
+    subscriptions: VecDeque<Number>,
 }
 
 impl Script {
@@ -51,6 +53,7 @@ impl Script {
             queue: 0,
             messages: 0,
             claims: 0,
+            subscriptions: 0,
             deadlines: Vec::new(),
             told: VecDeque::new(),
             hand_overs: true,
@@ -128,6 +131,9 @@ impl Script {
     }
 
     fn operation(&mut self) -> Operation {
+        if self.random.chance(12) {
+            return self.subscription_operation();
+        }
         match self.random.below(100) {
             0..=23 => Operation::Post(self.posts()),
             24..=40 => Operation::List(self.list()),
@@ -155,6 +161,50 @@ impl Script {
             _ if self.hand_overs && self.random.chance(40) => self.move_away(),
             _ => Operation::Stats,
         }
+    }
+
+    fn subscription_operation(&mut self) -> Operation {
+        match self.random.below(20) {
+            0..=8 => Operation::Subscribe {
+                subscription: self.new_subscription(),
+                subscriber: self.subscriber(),
+                ttl: self.seconds(40),
+            },
+            9..=11 => {
+                let after = self.random.chance(60).then(|| self.subscription());
+                Operation::Subscriptions { after, limit: self.random.index(6) }
+            }
+            12 => Operation::Subscription(self.subscription()),
+            13 => Operation::Subscribed(self.subscriber()),
+            14..=15 => Operation::Unsubscribe(self.subscription()),
+            16..=18 => {
+                let count = self.random.index(5);
+                let some = (0..count).map(|_| self.subscription()).collect();
+                Operation::Extend(some, self.seconds(40))
+            }
+            _ => Operation::PurgeSubscriptions,
+        }
+    }
+
+    fn new_subscription(&mut self) -> Number {
+        if self.random.chance(20) {
+            return self.subscription();
+        }
+        self.subscriptions += 1;
+        remember(&mut self.queues[self.queue].subscriptions, self.subscriptions, 12);
+        self.subscriptions
+    }
+
+    /// A subscription that was made of late, as likely as not still there.
+    fn subscription(&mut self) -> Number {
+        let n = self.random.index(12);
+        let known = self.named();
+        known.subscriptions.get(n % known.subscriptions.len().max(1)).copied().unwrap_or(0)
+    }
+
+    /// One of a few.
+    fn subscriber(&mut self) -> Number {
+        self.random.pick(&[0, 1, 2, 3, 4, 5, 6, 7]).unwrap_or(0)
     }
 
     /// Into another queue, at a new epoch.

@@ -8,11 +8,14 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 use zaqar::clock::Timestamp;
-use zaqar::model::{Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, QueueRef};
+use zaqar::model::{
+    Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, Position, QueueRef, Subscription,
+    SubscriptionId,
+};
 use zaqar::storage::moving::Moving;
 use zaqar::storage::{
     ClaimRequest, Claimed, Claims, DataStore, Deletion, Error, Ledger, Line, ListQuery, Messages, Outgoing,
-    Page, Parcel, Popped, Result, SentOff, Stats, Swept, Transfer, Way,
+    Page, Parcel, Popped, Result, SentOff, Stats, Subscriptions, Swept, Transfer, Way,
 };
 use zaqar::wake::{Bell, Who};
 
@@ -53,9 +56,9 @@ impl Restless {
         let ledger = self.source.seal(queue, now).await?;
         self.target.adopt(queue, &ledger, now).await?;
         let share = |parts: usize| usize::try_from(size).unwrap_or(0) * parts / 7;
-        self.source.send_off(&queue.sealed(), share(turn % 8), now).await?;
+        self.source.send_off(&queue.sealed(), share(turn % 8) + turn % 5, now).await?;
         self.moving.deliver(queue, now).await?;
-        self.source.send_off(&queue.sealed(), share(turn % 3), now).await?;
+        self.source.send_off(&queue.sealed(), share(turn % 3) + turn % 2, now).await?;
         Ok(())
     }
 
@@ -124,6 +127,10 @@ impl Messages for Restless {
 
     async fn locate(&self, queue: &QueueRef, id: MessageId, now: Timestamp) -> Result<Option<Cursor>> {
         self.on(queue, now, async |moving| moving.locate(queue, id, now).await).await
+    }
+
+    async fn end(&self, queue: &QueueRef, now: Timestamp) -> Result<(Position, bool)> {
+        self.on(queue, now, async |moving| moving.end(queue, now).await).await
     }
 
     async fn get(&self, queue: &QueueRef, ids: &[MessageId], now: Timestamp) -> Result<Vec<Message>> {
@@ -236,6 +243,59 @@ impl Claims for Restless {
 
     async fn release(&self, queue: &QueueRef, claim: ClaimId, now: Timestamp) -> Result<()> {
         self.on(queue, now, async |moving| moving.release(queue, claim, now).await).await
+    }
+}
+
+#[async_trait]
+impl Subscriptions for Restless {
+    async fn subscribe(&self, queue: &QueueRef, subscription: &Subscription, now: Timestamp) -> Result<bool> {
+        self.on(queue, now, async |moving| moving.subscribe(queue, subscription, now).await).await
+    }
+
+    async fn subscriptions(
+        &self,
+        queue: &QueueRef,
+        after: Option<SubscriptionId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Subscription>> {
+        self.on(queue, now, async |moving| moving.subscriptions(queue, after, limit, now).await).await
+    }
+
+    async fn subscription(
+        &self,
+        queue: &QueueRef,
+        id: SubscriptionId,
+        now: Timestamp,
+    ) -> Result<Option<Subscription>> {
+        self.on(queue, now, async |moving| moving.subscription(queue, id, now).await).await
+    }
+
+    async fn subscribed(
+        &self,
+        queue: &QueueRef,
+        subscriber: &str,
+        now: Timestamp,
+    ) -> Result<Option<SubscriptionId>> {
+        self.on(queue, now, async |moving| moving.subscribed(queue, subscriber, now).await).await
+    }
+
+    async fn unsubscribe(&self, queue: &QueueRef, id: SubscriptionId, now: Timestamp) -> Result<()> {
+        self.on(queue, now, async |moving| moving.unsubscribe(queue, id, now).await).await
+    }
+
+    async fn extend(
+        &self,
+        queue: &QueueRef,
+        ids: &[SubscriptionId],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<SubscriptionId>> {
+        self.on(queue, now, async |moving| moving.extend(queue, ids, until, now).await).await
+    }
+
+    async fn purge_subscriptions(&self, queue: &QueueRef, now: Timestamp) -> Result<bool> {
+        self.on(queue, now, async |moving| moving.purge_subscriptions(queue, now).await).await
     }
 }
 

@@ -13,7 +13,7 @@ use zaqar::model::json::{Posted, PurgeTerms};
 use zaqar::model::{ClientId, ProjectId, QueueName};
 use zaqar::policy::Rule;
 use zaqar::service::vault::Vault;
-use zaqar::service::{Context, ListRequest, QueueListRequest, Service, Settings, ShareTerms};
+use zaqar::service::{Context, ListRequest, QueueListRequest, Service, Settings, ShareTerms, Shown};
 use zaqar::storage::Stores;
 use zaqar::storage::memory::{MemoryManagement, MemoryStore};
 
@@ -38,6 +38,8 @@ async fn answers(service: &Service, context: &Context) -> Vec<(&'static str, Rul
     operations! {
         create_queue(&queue, &metadata).await => QueuesCreate,
         queue_metadata(&queue).await => QueuesGet,
+        shown_metadata(&queue, Shown::Stored).await => QueuesGet,
+        replace_metadata(&queue, &metadata).await => QueuesUpdate,
         patch_queue(&queue, &[]).await => QueuesUpdate,
         delete_queue(&queue).await => QueuesDelete,
         stats(&queue).await => QueuesStats,
@@ -46,6 +48,7 @@ async fn answers(service: &Service, context: &Context) -> Vec<(&'static str, Rul
         purge(&queue, purge).await => QueuesPurge,
         post_terms(&queue).await => MessagesCreate,
         post(&queue, &posted).await => MessagesCreate,
+        post_to_existing(&queue, &posted).await => MessagesCreate,
         list(&queue, &ListRequest::default()).await => MessagesGetAll,
         message(&queue, some).await => MessagesGet,
         messages(&queue, vec![some.to_owned()]).await => MessagesGetAll,
@@ -64,7 +67,7 @@ async fn answers(service: &Service, context: &Context) -> Vec<(&'static str, Rul
         migrations(None, None).await => PoolsGetAll,
         list_flavors(None, None).await => FlavorsGetAll,
         flavor("x").await => FlavorsGet,
-        put_flavor("x", &pool).await => FlavorsCreate,
+        put_flavor("x", &pool, true).await => FlavorsCreate,
         patch_flavor("x", &pool).await => FlavorsUpdate,
         delete_flavor("x").await => FlavorsDelete,
         health().await => HealthGet,

@@ -1,7 +1,8 @@
 //! Every route names its rule, and asks it before it looks at what was sent.
 
 use reqwest::Method;
-use zaqar::api::v2::ROUTES;
+use strum::VariantArray as _;
+use zaqar::api::Version;
 use zaqar::policy::Rule;
 
 use super::{REFUSED, under};
@@ -9,7 +10,7 @@ use crate::support::Client;
 use crate::support::client::{Answer, send};
 
 /// The home documents. With the document of versions, which is no route of a version, they are for everybody.
-const WITHOUT_RULE: &[(&str, &str)] = &[("GET", "/v2/")];
+const WITHOUT_RULE: &[(&str, &str)] = &[("GET", "/v1/"), ("GET", "/v1.1/"), ("GET", "/v2/")];
 
 /// Rules of what is still to come.
 fn is_of_later(rule: Rule) -> bool {
@@ -18,11 +19,14 @@ fn is_of_later(rule: Rule) -> bool {
 
 #[test]
 fn every_route_of_every_version_names_its_rule() {
-    let without: Vec<_> = ROUTES.iter().filter(|route| route.rule.is_none()).collect();
-    let without: Vec<_> = without.iter().map(|route| (route.method.as_str(), route.path)).collect();
+    let routes = || Version::VARIANTS.iter().flat_map(|version| version.routes());
+    let without: Vec<_> = routes()
+        .filter(|route| route.rule.is_none())
+        .map(|route| (route.method.as_str(), route.path))
+        .collect();
     assert_eq!(without, WITHOUT_RULE);
     for rule in Rule::ALL.iter().filter(|rule| !is_of_later(**rule)) {
-        assert!(ROUTES.iter().any(|route| route.rule == Some(*rule)), "{} guards nothing", rule.name());
+        assert!(routes().any(|route| route.rule == Some(*rule)), "{} guards nothing", rule.name());
     }
 }
 
@@ -32,7 +36,7 @@ async fn a_rule_that_nobody_passes_closes_its_routes_before_anything_sent_is_loo
         let line = |other: &Rule| format!("{:?}: {:?}", other.name(), if other == rule { "!" } else { "" });
         let (_folder, app) = under(&Rule::ALL.iter().map(line).collect::<Vec<_>>().join("\n")).await;
         let client = app.client("p");
-        for route in ROUTES {
+        for route in Version::VARIANTS.iter().flat_map(|version| version.routes()) {
             let answer = nonsense(&client, route.method.as_str(), route.path).await;
             if route.rule == Some(*rule) {
                 assert_eq!(answer.status, 403, "{} {}", route.method, route.path);

@@ -72,6 +72,7 @@ fn check_queue(server: &RedisServer, base: &str) -> usize {
     }
     assert_eq!(in_claims, claimed.len(), "{base}: every claimed message is in one claim");
     check_parcels(server, base);
+    check_subscriptions(&hash(":b"), &hash(":n"), &index(":i"), &index(":e"));
     messages.len()
 }
 
@@ -82,6 +83,24 @@ fn check_parcels(server: &RedisServer, base: &str) {
     let listed: Vec<&Bytes> = numbers.iter().flat_map(BTreeMap::keys).collect();
     assert_eq!(listed.len(), parcels.len(), "{base}: a parcel is on one list");
     assert!(listed.iter().all(|number| parcels.contains_key(*number)), "{base}: a number without a parcel");
+}
+
+fn check_subscriptions(
+    records: &BTreeMap<Bytes, Bytes>,
+    subscribers: &BTreeMap<Bytes, Bytes>,
+    order: &BTreeMap<Bytes, i64>,
+    ends: &BTreeMap<Bytes, i64>,
+) {
+    let ids: Vec<&Bytes> = records.keys().collect();
+    assert_eq!(order.keys().collect::<Vec<_>>(), ids, "every subscription is listed");
+    assert_eq!(ends.keys().collect::<Vec<_>>(), ids, "every subscription ends");
+    assert!(order.values().all(|score| *score == 0), "their order is that of their ids");
+    assert_eq!(subscribers.len(), records.len(), "each subscriber has one subscription");
+    for (id, record) in records {
+        assert!(same(ends[id], number(&record[8..16])), "a subscription knows its end");
+        let length = usize::try_from(u32::from_be_bytes(record[33..37].try_into().unwrap())).unwrap();
+        assert_eq!(subscribers[&record[37..37 + length]], *id, "a subscriber knows its subscription");
+    }
 }
 
 fn number(bytes: &[u8]) -> i64 {

@@ -16,6 +16,8 @@
 -- :u  zset    runs of one client's messages by their first position (`runs`)
 -- :o  zset    numbers of outgoing dead letters    :t  zset    numbers of what goes to another store
 -- :p  hash    number -> parcel                    :v  hash    line -> greatest number received, when
+-- :b  hash    subscription id -> subscription     :n  hash    subscriber -> subscription id
+-- :i  zset    subscription ids in their order     :e  zset    subscriptions by their end
 
 local STEP, EXAMINED, CHUNK, NEVER = 500, 1000, 1000, 1 / 0
 

@@ -48,13 +48,24 @@ local function next_to_go(q, limit)
   return ids, due
 end
 
--- epoch, now, limit. Answers how many messages were put on the list, and how many are left.
+-- Puts the first subscriptions on the list to another store: how many; those that have ended are removed.
+local function send_subscriptions(q, limit)
+  local ids, sent = limit > 0 and ids_from(q, '-', limit) or {}, {}
+  for i, record in ipairs(values(q.key .. ':b', ids)) do
+    if is_live(q, record) then sent[#sent + 1] = { ids[i], record, false, 'S' } end
+  end
+  end_subscriptions(q, ids)
+  dispatch(q, ':t', sent, '', '')
+  return #ids
+end
+
+-- epoch, now, limit. Answers how many messages were put on the list, and how much is left.
 operations.send_off = function(key, args)
   local q = enter(key, args)
   if not q then return gone() end
   local limit = min(tonumber(args[3]), STEP)
   settle(q, limit)
-  local ids, due = next_to_go(q, limit)
+  local ids, due = next_to_go(q, limit - send_subscriptions(q, limit))
   local messages, states = values(key .. ':m', ids), values(key .. ':s', ids)
   local sent, expired, expired_states = {}, {}, {}
   for i, id in ipairs(ids) do
@@ -69,5 +80,5 @@ operations.send_off = function(key, args)
   remove(q, expired, expired_states)
   dispatch(q, ':t', sent, '', '')
   leave(q)
-  return { #sent, call('HLEN', key .. ':m') }
+  return { #sent, call('HLEN', key .. ':m') + call('HLEN', key .. ':b') }
 end

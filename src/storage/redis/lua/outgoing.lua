@@ -2,7 +2,7 @@
 -- their keys: `:o` dead letters, `:t` what goes to another store. A parcel is id (16 bytes), ttl (8), end (8), claim
 -- count (4), landing, and the message. A landing is a letter and, for E (the end of another queue), that queue's name
 -- with its length (1) before it; for R (ready), its position (8); for H (held), position, claim (16), ttl and end (8
--- each) of the claim; for D (delayed), its time (8).
+-- each) of the claim; for D (delayed), its time (8). With S it is a subscription, kept as one.
 
 -- Seconds after which the receipt of a line may be dropped.
 local SILENT = 86400
@@ -114,6 +114,7 @@ end
 
 -- Puts a message where it lands, unless one of its id is there.
 local function land(q, kind, id, message, count, extra)
+  if kind == 'S' then return enrol(q, id, message) end
   local key = q.key
   if call('HEXISTS', key .. ':m', id) == 1 and not make_room(q, id) then return end
   if kind == 'H' then

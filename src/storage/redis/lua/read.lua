@@ -53,6 +53,14 @@ operations.locate = function(key, args)
   return operations.get(key, args)
 end
 
+-- epoch, now. Answers 1 if due messages are left, and the last position.
+operations.tail = function(key, args)
+  local q = enter(key, args)
+  if not q then return gone() end
+  local more = settled(q, STEP)
+  return { more and 1 or 0, answer(q.last) }
+end
+
 -- The first `count` messages at or behind `from` (as ZRANGEBYSCORE takes it): ids, messages and states.
 local function some_placed(q, index, from, count)
   local ids = call('ZRANGEBYSCORE', q.key .. index, from, '+inf', 'LIMIT', 0, count)

@@ -2,7 +2,7 @@
 
 -- Everything that a queue consists of.
 local SUFFIXES = { ':q', ':g', ':m', ':s', ':r', ':c', ':d', ':h', ':x', ':k', ':u', ':o', ':t', ':p',
-  ':v' }
+  ':v', ':b', ':n', ':i', ':e' }
 
 local function drop(key)
   local keys = {}

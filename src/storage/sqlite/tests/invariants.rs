@@ -6,8 +6,18 @@ use super::*;
 use crate::storage::{Claims as _, DeadLetters, Transfer as _, Way};
 
 /// All tables.
-pub(super) const TABLES: [&str; 10] = [
-    "queues", "messages", "ids", "ready", "claimed", "delayed", "expiring", "claims", "outgoing", "received",
+pub(super) const TABLES: [&str; 11] = [
+    "queues",
+    "messages",
+    "ids",
+    "ready",
+    "claimed",
+    "delayed",
+    "expiring",
+    "claims",
+    "outgoing",
+    "received",
+    "subscriptions",
 ];
 
 /// Each finds what must not be.
@@ -39,6 +49,7 @@ const CONTRADICTIONS: [&str; 8] = [
 /// Queues that the sweep would visit too late; for one that is due at `?` any moment until then is early enough.
 const TOO_LATE: &str = "SELECT key FROM queues q WHERE coalesce(wake, 9223372036854775807) > max(?, min(
     coalesce((SELECT min(expires) FROM expiring WHERE queue = q.key), 9223372036854775807),
+    coalesce((SELECT min(expires) FROM subscriptions WHERE queue = q.key), 9223372036854775807),
     coalesce((SELECT min(expires) FROM claims WHERE queue = q.key), 9223372036854775807),
     coalesce((SELECT min(due) FROM delayed WHERE queue = q.key), 9223372036854775807)))";
 

@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 
 use uuid::Uuid;
 use zaqar::clock::Timestamp;
-use zaqar::model::{Claim, ClaimId, Cursor, Message, MessageId, NewMessage, Position};
+use zaqar::model::{
+    Claim, ClaimId, Cursor, Message, MessageId, NewMessage, Position, Subscription, SubscriptionId,
+};
 use zaqar::storage::{
     ClaimRequest, Claimed, DeadLetters, Deletion, Landing, Line, ListQuery, Page, Parcel, Popped, Receipt,
     Stats, Way,
@@ -19,6 +21,8 @@ pub(crate) struct NaiveQueue {
     pub(super) numbers: i64,
     pub(super) outgoing: Vec<(Way, Parcel)>,
     pub(super) received: Vec<Receipt>,
+    /// By id.
+    pub(super) subscriptions: Vec<Subscription>,
 }
 
 /// A message as it was posted, and what became of it.
@@ -48,6 +52,7 @@ impl NaiveQueue {
             numbers: 0,
             outgoing: Vec::new(),
             received: Vec::new(),
+            subscriptions: Vec::new(),
         }
     }
 
@@ -55,6 +60,7 @@ impl NaiveQueue {
     pub(super) fn tidy(&mut self, now: Timestamp, sealed: bool) {
         self.items.retain(|item| item.expires > now);
         self.claims.retain(|claim| claim.expires > now);
+        self.subscriptions.retain(|one| one.expires > now);
         for item in &mut self.items {
             item.claim = item.claim.filter(|id| self.claims.iter().any(|claim| claim.id == *id));
         }
@@ -69,6 +75,24 @@ impl NaiveQueue {
             }
         }
         self.items.sort_by(Item::in_order);
+    }
+
+    pub(super) fn subscribe(&mut self, new: Subscription) -> bool {
+        let rival = |one: &Subscription| one.subscriber == new.subscriber || one.id == new.id;
+        if self.subscriptions.iter().any(rival) {
+            return false;
+        }
+        self.subscriptions.push(new);
+        self.subscriptions.sort_by_key(|one| one.id);
+        true
+    }
+
+    pub(super) fn extend(&mut self, ids: &[SubscriptionId], until: Timestamp) -> Vec<SubscriptionId> {
+        for one in self.subscriptions.iter_mut().filter(|one| ids.contains(&one.id)) {
+            one.expires = one.expires.max(until);
+        }
+        let gone = |id: &&SubscriptionId| !self.subscriptions.iter().any(|one| one.id == **id);
+        ids.iter().filter(gone).copied().collect()
     }
 
     fn tidy_claims(&mut self) {

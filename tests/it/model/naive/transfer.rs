@@ -40,7 +40,12 @@ impl NaiveQueue {
                 continue;
             }
             self.note(Receipt { line, number: parcel.number, at: now });
-            if parcel.expires > now && self.find(parcel.id).is_none() {
+            if parcel.expires <= now {
+                continue;
+            }
+            if let Some(subscription) = parcel.subscription() {
+                self.subscribe(subscription);
+            } else if self.find(parcel.id).is_none() {
                 self.land(parcel, now);
             }
         }
@@ -55,6 +60,7 @@ impl NaiveQueue {
                 (self.at(position), Some(claim))
             }
             Landing::Delayed(due) => (Stands::Until(due), None),
+            Landing::Subscriber { .. } => unreachable!("it is no message"),
         };
         let count = if matches!(parcel.landing, Landing::End(_)) { 0 } else { parcel.claim_count };
         let new = NewMessage {
@@ -86,18 +92,22 @@ impl NaiveQueue {
         }
     }
 
-    /// Delayed messages first, then free ones, the newest of them first, then those under claims.
+    /// Subscriptions first, then delayed messages, then free ones, the newest of them first, then those under claims.
     pub(super) fn send_off(&mut self, limit: usize) -> SentOff {
+        let first = limit.min(self.subscriptions.len());
+        for one in self.subscriptions.drain(..first).collect::<Vec<_>>() {
+            self.send(Way::Pool, Parcel::of(&one));
+        }
         let (mut next, rest): (Vec<_>, Vec<_>) = self.items.iter().cloned().partition(Item::is_delayed);
         let (free, held): (Vec<_>, Vec<_>) = rest.into_iter().partition(|item| item.claim.is_none());
         next.extend(free.into_iter().rev().chain(held));
-        next.truncate(limit);
+        next.truncate(limit - first);
         for item in &next {
             let landing = self.landing(item);
             self.send(Way::Pool, item.parcel(landing));
             self.remove(|other| other.new.id == item.new.id);
         }
-        SentOff { sent: next.len() as u64, left: self.items.len() as u64 }
+        SentOff { sent: next.len() as u64, left: (self.items.len() + self.subscriptions.len()) as u64 }
     }
 
     fn landing(&self, item: &Item) -> Landing {

@@ -8,35 +8,41 @@ use serde_json::json;
 use super::link::Link;
 use super::shapes::{self, Document};
 use crate::api::dispatch::Call;
-use crate::api::respond;
+use crate::api::{Version, respond};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::model::{MessageId, Metadata, QueueName, json, patch};
-use crate::service::QueueListRequest;
+use crate::model::{Metadata, QueueName, json, patch};
+use crate::policy::Rule;
+use crate::service::{QueueListRequest, Shown};
 
 /// The one media type of a PATCH, compared as it stands (rest.md 4.7).
 const PATCH_TYPE: &str = "application/openstack-messaging-v2.0-json-patch";
 
-/// Parameters of a listing; all others are filters of metadata.
+/// Parameters of a listing; in v2 all others are filters of metadata.
 const LIST_PARAMETERS: &[&str] = &["marker", "limit", "detailed", "name", "with_count"];
 
-/// `GET /v2/queues`
+/// `GET …/queues`; filters and the count are v2's.
 pub(crate) async fn list(call: Call) -> Result<Response<Body>> {
-    let query = &call.query;
+    let (version, query) = (call.version, &call.query);
+    let filters = version == Version::V2;
     let (limit, detailed) = (query.integer("limit")?, query.boolean("detailed")?);
-    let with_count = query.boolean("with_count")?;
-    let (marker, name) = (query.text("marker"), query.text("name"));
+    let with_count = if filters { query.boolean("with_count")? } else { None };
+    let (marker, name) = (query.text("marker"), query.text("name").filter(|_| filters));
     let request = QueueListRequest {
         marker: marker.map(str::to_owned),
         limit,
         detailed: detailed.unwrap_or(false),
         name: name.map(str::to_owned),
         with_count: with_count.unwrap_or(false),
-        metadata: query.others(LIST_PARAMETERS),
+        metadata: if filters { query.others(LIST_PARAMETERS) } else { Vec::new() },
+        shown: shown(version),
     };
     let listing = call.service.list_queues(&call.context, request).await?;
+    if version == Version::V1 && listing.queues.is_empty() {
+        return Ok(respond::empty(StatusCode::NO_CONTENT));
+    }
     let next = listing.queues.last().map(|(last, _)| {
-        Link::to("/v2/queues")
+        Link::to(&format!("{}/queues", version.prefix()))
             .with("marker", marker.map(|_| last))
             .with("limit", limit)
             .with("detailed", detailed)
@@ -45,7 +51,9 @@ pub(crate) async fn list(call: Call) -> Result<Response<Body>> {
             .with("marker", marker.is_none().then_some(last))
             .href()
     });
-    let document = Document::list("queues", &listing.queues, item).links(next);
+    let document =
+        Document::list("queues", &listing.queues, |document, queue| item(document, version, queue));
+    let document = document.links(next);
     let document = match listing.count {
         Some(count) => document.number("count", count),
         None => document,
@@ -53,7 +61,16 @@ pub(crate) async fn list(call: Call) -> Result<Response<Body>> {
     Ok(respond::json(StatusCode::OK, document.end()))
 }
 
-fn item(document: &mut Document, (name, metadata): &(QueueName, Option<Metadata>)) {
+/// What a version shows of a queue's metadata.
+pub(super) fn shown(version: Version) -> Shown {
+    match version {
+        Version::V1 => Shown::Unreserved,
+        Version::V1_1 => Shown::Stored,
+        Version::V2 => Shown::WithDefaults,
+    }
+}
+
+fn item(document: &mut Document, version: Version, (name, metadata): &(QueueName, Option<Metadata>)) {
     document.raw("{\"name\":");
     document.string(name.as_str());
     if let Some(metadata) = metadata {
@@ -61,25 +78,39 @@ fn item(document: &mut Document, (name, metadata): &(QueueName, Option<Metadata>
         document.value(metadata);
     }
     document.raw(",\"href\":");
-    document.string(&shapes::queue_path(name));
+    document.string(&version.queue(name));
     document.raw("}");
 }
 
-/// `PUT /v2/queues/{queue}`
+/// `PUT …/queues/{queue}`; v1 looks at no body.
 pub(crate) async fn create(mut call: Call) -> Result<Response<Body>> {
-    let limit = call.service.limits().max_queue_metadata;
-    let body = call.body(limit, || too_large(limit)).await?.filter(|body| !body.is_empty());
-    let metadata = body.map(|body| json::object(&body)).transpose()?.unwrap_or_default();
+    let metadata = if call.version == Version::V1 { None } else { metadata(&mut call).await? };
+    let metadata = metadata.unwrap_or_default();
     let queue = call.queue()?;
     let created = call.service.create_queue(&call.context, queue, &metadata).await?;
     let status = if created { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
-    Ok(respond::at(respond::empty(status), &shapes::queue_path(queue)))
+    Ok(respond::at(respond::empty(status), &call.version.queue(queue)))
 }
 
-/// `GET /v2/queues/{queue}`
+/// The metadata in the body, if there is one.
+pub(super) async fn metadata(call: &mut Call) -> Result<Option<Metadata>> {
+    let limit = call.service.limits().max_queue_metadata;
+    let body = call.body(limit, || too_large(limit)).await?.filter(|body| !body.is_empty());
+    Ok(body.map(|body| json::object(&body)).transpose()?)
+}
+
+/// `GET …/queues/{queue}` after v1: the metadata.
 pub(crate) async fn get(call: Call) -> Result<Response<Body>> {
-    let metadata = call.service.queue_metadata(&call.context, call.queue()?).await?;
+    let metadata = call.service.shown_metadata(&call.context, call.queue()?, shown(call.version)).await?;
     Ok(respond::json(StatusCode::OK, object(&metadata)))
+}
+
+/// `GET` and `HEAD /v1/queues/{queue}`: whether there is such a queue, without a body either way.
+pub(crate) async fn exists(call: Call) -> Result<Response<Body>> {
+    match call.service.must_exist(&call.context, Rule::QueuesGet, call.queue()?).await {
+        Err(Error::QueueMissing(..)) => Ok(respond::empty(StatusCode::NOT_FOUND)),
+        found => found.map(|()| respond::empty(StatusCode::NO_CONTENT)),
+    }
 }
 
 /// `PATCH /v2/queues/{queue}`
@@ -95,15 +126,18 @@ pub(crate) async fn update(mut call: Call) -> Result<Response<Body>> {
     Ok(respond::json(StatusCode::OK, object(&metadata)))
 }
 
-/// `DELETE /v2/queues/{queue}`
+/// `DELETE …/queues/{queue}`
 pub(crate) async fn delete(call: Call) -> Result<Response<Body>> {
     call.service.delete_queue(&call.context, call.queue()?).await?;
     Ok(respond::empty(StatusCode::NO_CONTENT))
 }
 
-/// `GET /v2/queues/{queue}/stats`
+/// `GET …/queues/{queue}/stats`; only v1 tells whether the queue is there.
 pub(crate) async fn stats(call: Call) -> Result<Response<Body>> {
     let queue = call.queue()?;
+    if call.version == Version::V1 {
+        call.service.must_exist(&call.context, Rule::QueuesStats, queue).await?;
+    }
     let stats = call.service.stats(&call.context, queue).await?;
     let now = call.service.clock().now();
     let mut messages = json!({
@@ -113,23 +147,23 @@ pub(crate) async fn stats(call: Call) -> Result<Response<Body>> {
     });
     for (key, end) in [("oldest", stats.oldest), ("newest", stats.newest)] {
         if let Some((id, created)) = end {
-            messages[key] = stamp(queue, id, created, now);
+            let href = call.version.message(queue, &id.to_string());
+            messages[key] = stamp(&href, created, now);
         }
     }
     Ok(respond::json(StatusCode::OK, json!({ "messages": messages }).to_string()))
 }
 
 /// The first or last message of a queue: exactly these three keys (rest.md 4.9).
-fn stamp(queue: &QueueName, id: MessageId, created: Timestamp, now: Timestamp) -> serde_json::Value {
-    let moment = jiff::Timestamp::from_second(created.seconds()).unwrap_or_default();
+fn stamp(href: &str, created: Timestamp, now: Timestamp) -> serde_json::Value {
     json!({
         "age": now.seconds_since(created),
-        "created": moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        "href": shapes::message_path(queue, &id.to_string()),
+        "created": shapes::moment(created),
+        "href": href,
     })
 }
 
-fn object(metadata: &Metadata) -> Vec<u8> {
+pub(super) fn object(metadata: &Metadata) -> Vec<u8> {
     serde_json::to_vec(metadata).expect("metadata can be written to memory")
 }
 

@@ -9,18 +9,18 @@ use crate::api::respond;
 use crate::error::Result;
 use crate::service::{HealthReport, StoreHealth};
 
-/// `GET /v2/ping`: whether the stores answer, without a body either way.
+/// `GET …/ping`, in v1 `GET /v1/health`: whether the stores answer, without a body either way.
 pub(crate) async fn ping(call: Call) -> Result<Response<Body>> {
     let alive = call.service.ping().await;
     Ok(respond::empty(if alive { StatusCode::NO_CONTENT } else { StatusCode::SERVICE_UNAVAILABLE }))
 }
 
-/// `HEAD /v2/ping`: that the service answers.
+/// `HEAD` of the same: that the service answers.
 pub(crate) async fn ping_head(_: Call) -> Result<Response<Body>> {
     Ok(respond::empty(StatusCode::NO_CONTENT))
 }
 
-/// `GET /v2/health`: every operation tried, for administrators.
+/// `GET …/health` after v1: every operation tried, for administrators.
 pub(crate) async fn health(call: Call) -> Result<Response<Body>> {
     let report = call.service.health(&call.context).await?;
     Ok(respond::json(StatusCode::OK, document(&report).to_string()))

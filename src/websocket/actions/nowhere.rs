@@ -1,0 +1,43 @@
+//! What is answered for queues whose names are illegal. The reference looks at names only where it creates a queue;
+//! elsewhere such a queue is one that does not exist.
+
+use http::StatusCode;
+use serde_json::json;
+
+use super::{Call, claims, messages, queues};
+use crate::error::{Error, Result};
+use crate::websocket::reply::Reply;
+use crate::websocket::schema::Action;
+
+/// The answer to an action on a queue that cannot exist.
+pub(super) async fn answer(call: &Call<'_>) -> Result<Reply> {
+    Ok(match call.request.action() {
+        Action::QueueGet => call.empty(StatusCode::OK),
+        Action::QueueGetStats => queues::no_stats(call),
+        Action::QueuePurge | Action::MessageDelete => call.empty(StatusCode::NO_CONTENT),
+        Action::QueueDelete => queues::deleted(call),
+        Action::MessageList => {
+            call.check_client()?;
+            call.json(StatusCode::OK, messages::plain_list(&[], None).end())
+        }
+        Action::MessageGetMany => call.json(StatusCode::OK, messages::plain_list(&[], None).end()),
+        Action::MessageDeleteMany => messages::delete_many(call, None).await?,
+        Action::ClaimCreate => claims::nothing_claimed(call),
+        Action::ClaimDelete => claims::deleted(call),
+        Action::ClaimGet | Action::ClaimUpdate => missing_claim(call),
+        Action::MessageGet => {
+            let (queue, project) = (call.text("queue_name"), &call.context.project);
+            let exception = format!("Queue {queue} does not exist for project {project}");
+            call.json(StatusCode::NOT_FOUND, json!({ "exception": exception, "error": null }).to_string())
+        }
+        _ => return Err(Error::Internal),
+    })
+}
+
+fn missing_claim(call: &Call<'_>) -> Reply {
+    let (claim, queue) = (call.text("claim_id"), call.text("queue_name"));
+    let exception =
+        format!("Claim {claim} does not exist in queue {queue} for project {}", call.context.project);
+    let error = format!("Claim {claim} does not exist.");
+    call.json(StatusCode::NOT_FOUND, json!({ "exception": exception, "error": error }).to_string())
+}

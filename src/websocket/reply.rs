@@ -1,0 +1,177 @@
+//! Replies: the echo of the request, a status and a body, in one frame.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::json;
+
+use super::codec::Encoding;
+use super::envelope::Request;
+use super::schema::Action;
+use crate::api::respond;
+use crate::error::Error;
+use crate::model::{ClaimId, QueueName};
+
+/// What a reply repeats of its request: a share of the frame.
+#[derive(Clone, Debug)]
+pub(super) struct Echo {
+    encoding: Encoding,
+    text: Bytes,
+    action: Cow<'static, [u8]>,
+    /// Where action, body, headers and id stand.
+    parts: [Option<Range<usize>>; 4],
+}
+
+const ACTION: usize = 0;
+const BODY: usize = 1;
+const HEADERS: usize = 2;
+const ID: usize = 3;
+
+impl Echo {
+    /// The echo of a request that could not be read.
+    pub(super) fn none(encoding: Encoding) -> Self {
+        Self::of(encoding, Bytes::new(), [const { None }; 4])
+    }
+
+    /// The echo of a request in which action, body, headers and id stand there.
+    pub(super) fn of(encoding: Encoding, text: Bytes, parts: [Option<Range<usize>>; 4]) -> Self {
+        Self { encoding, text, action: Cow::Borrowed(b"null"), parts }
+    }
+
+    pub(super) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    pub(super) fn has_id(&self) -> bool {
+        self.parts[ID].is_some()
+    }
+
+    /// The same without what the client may want to keep to itself.
+    fn of_action(&self, action: Action) -> Self {
+        let id = self.parts[ID].clone();
+        let action = format!("\"{}\"", action.name()).into_bytes().into();
+        Self { action, parts: [None, None, None, id], ..self.clone() }
+    }
+
+    fn part(&self, part: usize) -> Option<&[u8]> {
+        self.parts[part].clone().map(|range| &self.text[range])
+    }
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    echo: Echo,
+    status: u16,
+    /// JSON.
+    body: Vec<u8>,
+    claimed: Option<(QueueName, ClaimId)>,
+}
+
+impl Reply {
+    /// A reply with a body that is JSON already.
+    pub(super) fn json(request: &Request, status: StatusCode, body: impl Into<Vec<u8>>) -> Self {
+        Self { echo: request.echo().clone(), status: status.as_u16(), body: body.into(), claimed: None }
+    }
+
+    /// A reply whose body is a sentence.
+    pub(super) fn sentence(request: &Request, status: StatusCode, sentence: &str) -> Self {
+        Self::json(request, status, json!(sentence).to_string())
+    }
+
+    /// A reply without anything to say.
+    pub(super) fn empty(request: &Request, status: StatusCode) -> Self {
+        Self::json(request, status, *b"{}")
+    }
+
+    /// The refusal of a frame before its action is looked at: `{"error": …}`.
+    pub(super) fn error(echo: Echo, status: u16, words: &str) -> Self {
+        Self { echo, status, body: json!({ "error": words }).to_string().into(), claimed: None }
+    }
+
+    /// The refusal of a request before its action is carried out: `{"error": …}`.
+    pub(super) fn refused(request: &Request, status: StatusCode, words: &str) -> Self {
+        Self::error(request.echo().clone(), status.as_u16(), words)
+    }
+
+    /// The same reply, with nothing repeated of the request but its action: tokens stay where they are.
+    #[must_use]
+    pub(super) fn without_echo(self, action: Action) -> Self {
+        Self { echo: self.echo.of_action(action), ..self }
+    }
+
+    /// The same reply, to a request that made this claim.
+    #[must_use]
+    pub(super) fn with_claim(self, queue: QueueName, claim: ClaimId) -> Self {
+        Self { claimed: Some((queue, claim)), ..self }
+    }
+
+    /// The claim that the request made. Where nobody will read the reply, it should be released.
+    pub fn claimed(&self) -> Option<&(QueueName, ClaimId)> {
+        self.claimed.as_ref()
+    }
+
+    /// The reply to a request whose operation failed: `{"exception": …, "error": …}`. The cause is logged here.
+    pub(super) fn failure(request: &Request, error: &Error) -> Self {
+        let description = error.description().unwrap_or(Cow::Borrowed(error.title()));
+        Self::failure_in_words(request, error, &description, headline(error).as_deref())
+    }
+
+    /// The same in other words.
+    pub(super) fn failure_in_words(
+        request: &Request,
+        error: &Error,
+        exception: &str,
+        headline: Option<&str>,
+    ) -> Self {
+        respond::log(error);
+        let body = json!({ "exception": exception, "error": headline });
+        Self::json(request, error.status(), body.to_string())
+    }
+
+    /// How it is written.
+    pub fn encoding(&self) -> Encoding {
+        self.echo.encoding
+    }
+
+    /// Its status, one of HTTP's.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The frame.
+    pub fn encode(&self) -> Bytes {
+        let echo = &self.echo;
+        let mut text = Vec::with_capacity(echo.text.len() + self.body.len() + 128);
+        let action = echo.part(ACTION).unwrap_or(&echo.action);
+        let (body, headers) = (echo.part(BODY).unwrap_or(b"{}"), echo.part(HEADERS).unwrap_or(b"{}"));
+        for (name, value) in [(&b"{\"request\":{\"action\":"[..], action), (b",\"body\":", body)] {
+            text.extend_from_slice(name);
+            text.extend_from_slice(value);
+        }
+        text.extend_from_slice(b",\"headers\":");
+        text.extend_from_slice(headers);
+        text.extend_from_slice(b",\"api\":\"v2\"}");
+        if let Some(id) = echo.part(ID) {
+            text.extend_from_slice(b",\"id\":");
+            text.extend_from_slice(id);
+        }
+        text.extend_from_slice(b",\"body\":");
+        text.extend_from_slice(&self.body);
+        text.extend_from_slice(format!(",\"headers\":{{\"status\":{}}}}}", self.status).as_bytes());
+        echo.encoding.of_json(text)
+    }
+}
+
+/// What stands beside the description of a failure; nothing where a client was told what it did wrong.
+fn headline(error: &Error) -> Option<Cow<'static, str>> {
+    match error {
+        Error::ClaimMissing(id, ..) => Some(format!("Claim {id} does not exist.").into()),
+        Error::Unavailable(sentence, _) => Some(Cow::Borrowed(sentence)),
+        Error::Internal => Some("Unexpected error.".into()),
+        _ if error.status() == StatusCode::BAD_REQUEST || error.status() == StatusCode::NOT_FOUND => None,
+        _ => Some(error.title().into()),
+    }
+}
