@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use tokio::time::{Duration, Instant};
 
-use crate::auth::Identity;
+use crate::auth::{Identity, Proven};
 use crate::clock::Timestamp;
 
 /// How a request stands to the others of its connection.
@@ -27,13 +27,6 @@ pub(super) enum Turn {
     Free,
     /// Between what came before it and what came after it.
     Barrier,
-}
-
-/// Somebody who proved who they are, and until when that counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Proven {
-    pub(super) identity: Arc<Identity>,
-    pub(super) expires: Option<Timestamp>,
 }
 
 /// One connection's state. `T` is a request.
