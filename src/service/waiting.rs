@@ -6,8 +6,6 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
-
 use super::Service;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -18,8 +16,8 @@ use crate::wake::{Bell, Who};
 /// The longest that a client may wait, in seconds.
 pub const MAX_WAIT: u64 = 60;
 
-/// The least time between two looks for what is said to be due: a store may name a moment a little too early.
-const LEAST_PAUSE: Duration = Duration::from_millis(5);
+/// The least time between two looks for what is said to be due, in microseconds: a store may name a moment too early.
+const LEAST_PAUSE: i64 = 5_000;
 
 /// What a look came to.
 pub(super) enum Look<T> {
@@ -83,7 +81,7 @@ impl Service {
         if wait.time.is_zero() {
             return Ok(last.answer());
         }
-        let end = Instant::now() + wait.time;
+        let end = self.inner.clock.now().plus_seconds(wait.time.as_secs());
         while let Look::Empty(..) = last {
             // What was there before the bells is seen now, what comes after it rings them.
             let mut changes = self.inner.registry.watch(wait.project, wait.name);
@@ -132,17 +130,18 @@ impl Service {
         changes: &mut Bell,
         mut bell: Option<&mut Bell>,
         mut due: Option<Timestamp>,
-        end: Instant,
+        end: Timestamp,
     ) -> Call {
+        let clock = &self.inner.clock;
         loop {
-            let until_due = due.map(|due| self.inner.clock.now().until(due).max(LEAST_PAUSE));
-            let due_at = until_due.and_then(|left| Instant::now().checked_add(left)).filter(|at| *at < end);
+            let earliest = Timestamp::from_micros(clock.now().micros() + LEAST_PAUSE);
+            let next = due.map_or(end, |due| due.max(earliest).min(end));
             tokio::select! {
                 biased;
                 () = self.inner.waits.cancelled() => return Call::Over,
                 () = changes.rung() => return Call::Elsewhere,
                 () = rung(bell.as_deref_mut()) => return Call::Look,
-                () = sleep_until(due_at.unwrap_or(end)) => match (due_at.and(due.take()), bell.as_deref()) {
+                () = clock.reaches(next) => match (due.take().filter(|_| next < end), bell.as_deref()) {
                     (None, _) => return Call::Over,
                     // Of those who wait for this moment, the first in line is called.
                     (Some(due), Some(bell)) => bell.due(due),
