@@ -36,6 +36,7 @@ const SUITE: &[&[Case]] = &[
     subscriptions::many::CASES,
     tenants::CASES,
     transfer::CASES,
+    wakes::CASES,
 ];
 
 /// Runs the suite and the model on that deployment; `servers` are those that hold the data.
