@@ -85,7 +85,8 @@ async fn replay(encoding: Encoding) -> usize {
         let name = exchange["name"].as_str().unwrap();
         let action = exchange["answer"]["request"]["action"].as_str().unwrap_or_default();
         // What is refused at the door is compared all the same.
-        let at_the_door = exchange["answer"]["body"].as_object().is_some_and(|body| body.keys().eq(["error"]));
+        let at_the_door =
+            exchange["answer"]["body"].as_object().is_some_and(|body| body.keys().eq(["error"]));
         let of_connection = action.starts_with("subscription_") && !at_the_door;
         if exchange["sent"].is_null() || of_connection {
             continue;
