@@ -7,9 +7,11 @@ mod node;
 mod nowhere;
 mod pools;
 mod queues;
+pub(super) mod subscriptions;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -126,6 +128,9 @@ async fn on_queue(call: &Call<'_>, action: Action, queue: &QueueName) -> Result<
         Action::ClaimGet => claims::get(call, queue).await,
         Action::ClaimUpdate => claims::update(call, queue).await,
         Action::ClaimDelete => claims::delete(call, queue).await,
+        Action::SubscriptionList => subscriptions::list(call, queue).await,
+        Action::SubscriptionGet => subscriptions::get(call, queue).await,
+        Action::SubscriptionDelete => subscriptions::delete(call, queue).await,
         _ => Err(Error::Internal),
     }
 }
@@ -190,6 +195,11 @@ impl<'a> Call<'a> {
             Some(Kind::Bool(value)) => Ok(Some(value.into())),
             Some(_) => Err(bad_request(BodyError::NotInteger(name))),
         }
+    }
+
+    /// How long the client waits for messages where there are none: an extension.
+    fn wait(&self) -> Result<Duration> {
+        Service::waiting_time(self.lenient_integer("wait")?)
     }
 
     /// Those of these members that the request has, as a document.

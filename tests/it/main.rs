@@ -19,3 +19,4 @@ mod sql;
 mod support;
 mod tenants;
 mod token_cache;
+mod websocket;
