@@ -9,6 +9,7 @@ mod context;
 mod dead_letters;
 mod feed;
 mod flavors;
+mod follow;
 mod health;
 mod messages;
 mod moves;
@@ -22,16 +23,20 @@ mod share;
 mod subscriptions;
 mod sweep;
 pub mod vault;
+mod waiting;
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use self::claims::ClaimAnswer;
+pub use self::claims::{ClaimAnswer, ClaimRequested, Won};
 pub use self::context::Context;
 use self::dead_letters::MoveLocks;
 pub use self::feed::Feed;
 pub use self::flavors::FlavorView;
+use self::follow::Pumps;
+pub use self::follow::{Batch, Followed, Follower, FrameShape, Start};
 pub use self::health::{HealthReport, Probe, StoreHealth};
 pub use self::messages::{ListRequest, Listing, MessageView, PostTerms, Removal};
 use self::moves::Movers;
@@ -43,6 +48,7 @@ pub use self::share::{PresignedUrl, ShareTerms, Shared};
 pub use self::subscriptions::{CONNECTION_LEASE, Subscriber, SubscriptionView};
 pub use self::sweep::Sweeper;
 use self::vault::Vault;
+pub use self::waiting::MAX_WAIT;
 use crate::auth::SigningKey;
 use crate::clock::Clock;
 use crate::model::PoolName;
@@ -85,7 +91,10 @@ struct Inner {
     registry: Registry,
     moves: MoveLocks,
     movers: Movers,
+    pumps: Pumps,
     tasks: TaskTracker,
+    /// Cancelled when nobody is to wait any more.
+    waits: CancellationToken,
 }
 
 impl Service {
@@ -117,7 +126,9 @@ impl Service {
                 registry,
                 moves,
                 movers: Movers::default(),
+                pumps: Pumps::default(),
                 tasks,
+                waits: CancellationToken::new(),
             }),
         }
     }
@@ -144,6 +155,7 @@ impl Service {
             if let Err(error) = service.inner.pools.follow().await {
                 tracing::warn!(error.cause = ?error, "the pools could not be read again");
             }
+            service.inner.registry.stores_changed();
         });
     }
 
