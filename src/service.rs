@@ -9,6 +9,7 @@ mod context;
 mod dead_letters;
 mod feed;
 mod flavors;
+mod follow;
 mod health;
 mod messages;
 mod moves;
@@ -32,6 +33,8 @@ pub use self::context::Context;
 use self::dead_letters::MoveLocks;
 pub use self::feed::Feed;
 pub use self::flavors::FlavorView;
+use self::follow::Pumps;
+pub use self::follow::{Batch, Followed, Follower, FrameShape, Start};
 pub use self::health::{HealthReport, Probe, StoreHealth};
 pub use self::messages::{ListRequest, Listing, MessageView, PostTerms, Removal};
 use self::moves::Movers;
@@ -85,6 +88,7 @@ struct Inner {
     registry: Registry,
     moves: MoveLocks,
     movers: Movers,
+    pumps: Pumps,
     tasks: TaskTracker,
 }
 
@@ -117,6 +121,7 @@ impl Service {
                 registry,
                 moves,
                 movers: Movers::default(),
+                pumps: Pumps::default(),
                 tasks,
             }),
         }
@@ -144,6 +149,7 @@ impl Service {
             if let Err(error) = service.inner.pools.follow().await {
                 tracing::warn!(error.cause = ?error, "the pools could not be read again");
             }
+            service.inner.registry.stores_changed();
         });
     }
 

@@ -35,8 +35,8 @@ pub enum Who {
 /// A queue by its name: one bell hears all its lives.
 pub type Key = (ProjectId, QueueName);
 
-/// Told with `true` when a queue gets its first bell, with `false` when the last one is gone.
-pub type Interest = mpsc::UnboundedSender<(Key, bool)>;
+/// Told when the last bell of a queue is gone.
+pub type Farewell = mpsc::UnboundedSender<Key>;
 
 /// The bells of one store, by project and name of the queue. Cheap to clone.
 #[derive(Clone, Default)]
@@ -47,7 +47,7 @@ struct Inner {
     /// How many bells there are, so that a ring that nobody hears costs nothing.
     bells: AtomicUsize,
     lines: Mutex<Lines>,
-    interest: Option<Interest>,
+    farewell: Option<Farewell>,
 }
 
 #[derive(Default)]
@@ -63,8 +63,8 @@ impl Wakes {
     }
 
     /// The same, for a store that must fetch the rings of a queue from elsewhere while somebody listens.
-    pub fn with_interest(interest: Interest) -> Self {
-        Self(Arc::new(Inner { interest: Some(interest), ..Inner::default() }))
+    pub fn with_farewell(farewell: Farewell) -> Self {
+        Self(Arc::new(Inner { farewell: Some(farewell), ..Inner::default() }))
     }
 
     /// A bell that hears every ring of that queue from now on.
@@ -76,11 +76,7 @@ impl Wakes {
         let mut lines = self.0.lock();
         lines.next_ticket += 1;
         let ticket = lines.next_ticket;
-        let line = lines.queues.entry(key.clone()).or_insert_with(|| {
-            self.0.tell(&key, true);
-            Line::default()
-        });
-        line.add(ticket, who, notify.clone());
+        lines.queues.entry(key.clone()).or_default().add(ticket, who, notify.clone());
         drop(lines);
         Bell { parts: vec![Part { wakes: self.0.clone(), key, ticket, notify }] }
     }
@@ -108,9 +104,9 @@ impl Wakes {
         }
     }
 
-    /// The queues that somebody waits for.
-    pub fn watched(&self) -> Vec<Key> {
-        self.0.lock().queues.keys().cloned().collect()
+    /// Whether somebody waits for that queue.
+    pub fn is_watched(&self, key: &Key) -> bool {
+        self.0.lock().queues.contains_key(key)
     }
 }
 
@@ -120,10 +116,10 @@ impl Inner {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, key: &Key, watched: bool) {
-        if let Some(interest) = &self.interest {
+    fn say_farewell(&self, key: &Key) {
+        if let Some(farewell) = &self.farewell {
             // Nobody listens any more where the store was closed.
-            let _ = interest.send((key.clone(), watched));
+            let _ = farewell.send(key.clone());
         }
     }
 }
@@ -193,7 +189,7 @@ impl Drop for Part {
             line.remove(self.ticket);
             if line.is_empty() {
                 lines.queues.remove(&self.key);
-                self.wakes.tell(&self.key, false);
+                self.wakes.say_farewell(&self.key);
             }
         }
         drop(lines);

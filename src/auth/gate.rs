@@ -43,6 +43,16 @@ impl Gate {
         Self { presigned, ..self }
     }
 
+    /// Whether callers need not prove anything.
+    pub fn is_open(&self) -> bool {
+        self.tokens.is_none()
+    }
+
+    /// What judges pre-signed requests.
+    pub(crate) fn presigned(&self) -> &Presigned {
+        &self.presigned
+    }
+
     /// Lets a request in, or says why not. A signature goes before anything else: what is sent beside it is not
     /// looked at (rest.md 9.3). `mounted_at` stands before the path that the request still has.
     pub async fn admit(&self, request: &Parts, mounted_at: &str) -> Result<Caller> {

@@ -65,13 +65,43 @@ impl Presigned {
         if !paths.iter().any(|signed| covers(signed, request.uri.path())) {
             return Err(Refusal::Path);
         }
+        self.holder(paths, methods, &project, &expires, &value(request, SIGNATURE)?)
+    }
+
+    /// Who may do that by a signature, until its end: the project that was signed.
+    fn holder(
+        &self,
+        paths: Vec<&str>,
+        methods: Vec<&str>,
+        project: &str,
+        expires: &str,
+        signature: &str,
+    ) -> std::result::Result<Identity, Refusal> {
         let expires =
-            iso8601::parse(&expires).filter(|end| *end > self.clock.now()).ok_or(Refusal::Expired)?;
-        let grant = Grant { paths, methods, project: &project, expires };
-        if !self.key.verifies(&grant, &value(request, SIGNATURE)?) {
+            iso8601::parse(expires).filter(|end| *end > self.clock.now()).ok_or(Refusal::Expired)?;
+        let grant = Grant { paths, methods, project, expires };
+        if !self.key.verifies(&grant, signature) {
             return Err(Refusal::Signature);
         }
-        Ok(Identity { project: Some(ProjectId::new(&project)), signed: true, ..Identity::default() })
+        Ok(Identity { project: Some(ProjectId::new(project)), signed: true, ..Identity::default() })
+    }
+
+    /// The same for a request that is none of HTTP's; its caller has looked whether paths and methods cover it.
+    pub(crate) fn grants(
+        &self,
+        paths: &[String],
+        methods: &[String],
+        project: &str,
+        expires: &str,
+        signature: &str,
+    ) -> Option<Identity> {
+        fn texts(list: &[String]) -> Vec<&str> {
+            list.iter().map(String::as_str).collect()
+        }
+        let holder = self.holder(texts(paths), texts(methods), project, expires, signature);
+        holder
+            .inspect_err(|refusal| tracing::debug!(error.cause = %refusal, "a signed request is refused"))
+            .ok()
     }
 }
 

@@ -20,6 +20,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::{ProjectId, QueueName, QueueRef};
 use crate::storage::{self, QueueRecord};
+use crate::wake::{Bell, Wakes, Who};
 
 /// The most records kept; at some 500 bytes each.
 const CAPACITY: u64 = 50_000;
@@ -92,11 +93,13 @@ pub(super) struct Registry {
     records: Cache<Key, Arc<Kept>>,
     /// Counts changes; locked while a record is kept or removed, never over a store call.
     changes: Mutex<u64>,
+    /// Rings for a queue whose record may have changed: it may be there now, or gone, or lie elsewhere.
+    wakes: Wakes,
 }
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { records: Cache::new(CAPACITY), changes: Mutex::new(0) }
+        Self { records: Cache::new(CAPACITY), changes: Mutex::new(0), wakes: Wakes::new() }
     }
 }
 
@@ -106,6 +109,7 @@ impl Registry {
         let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         *changes += 1;
         self.records.invalidate(&(project.clone(), name.clone()));
+        self.wakes.ring_out(project, name);
     }
 
     /// Notes that another node says the queue changed: its record serves only where it cannot be read again.
@@ -115,6 +119,23 @@ impl Registry {
         if let Some(kept) = self.records.get(&(project.clone(), name.clone())) {
             kept.doubted.store(true, Ordering::Relaxed);
         }
+        self.wakes.ring_out(project, name);
+    }
+
+    /// A bell that rings from now on where the queue may have been created, deleted or moved, or its metadata changed,
+    /// here or on another node.
+    pub(super) fn watch(&self, project: &ProjectId, name: &QueueName) -> Bell {
+        self.wakes.watch(project, name, Who::Reader)
+    }
+
+    /// Rings for a queue that lost something of which its record says nothing.
+    pub(super) fn ring(&self, project: &ProjectId, name: &QueueName) {
+        self.wakes.ring_out(project, name);
+    }
+
+    /// Notes that the stores of any queues may be others now.
+    pub(super) fn stores_changed(&self) {
+        self.wakes.ring_all();
     }
 
     /// Notes that any queue may have changed unnoticed.
@@ -124,6 +145,7 @@ impl Registry {
         for (_, kept) in &self.records {
             kept.doubted.store(true, Ordering::Relaxed);
         }
+        self.wakes.ring_all();
     }
 
     fn changes(&self) -> u64 {

@@ -1,9 +1,10 @@
 //! The message store of clouds: Redis or Valkey, one server, under Sentinels, or a Cluster.
 //!
 //! All keys of a queue share a hash tag (`keys`), each operation on it is one atomic Lua function (`library`, `lua/`),
-//! over shared pipelined connections (`connection`). `messages`, `claims` and `transfer` are the traits, one call
+//! over shared pipelined connections (`connection`); `bells` hear what the functions publish. `messages`, `claims` and `transfer` are the traits, one call
 //! each; `codec` packs and unpacks; `scan` walks over all queues for `sweep`, `opened` and `unfinished`.
 
+mod bells;
 mod claims;
 mod codec;
 mod connection;
@@ -26,6 +27,7 @@ use redis::Value;
 pub use connection::{OpenError, Options};
 pub use uri::UriError;
 
+use self::bells::Bells;
 use self::connection::Connection;
 use self::library::{Call, Library, Operation};
 use self::opened::Walks;
@@ -35,7 +37,6 @@ use self::uri::Uri;
 use super::{Error, Result};
 use crate::clock::Timestamp;
 use crate::model::QueueRef;
-use crate::wake::Wakes;
 
 /// The most items that one call asks of a queue, whatever its caller wants; larger limits are met in several calls.
 const MOST: usize = 10_000;
@@ -48,7 +49,7 @@ pub struct RedisStore {
     walks: Walks,
     sweeping: Sweeping,
     unfinished: Unfinished,
-    wakes: Wakes,
+    bells: Bells,
     /// Whether the servers were looked at, or need not be.
     inspected: AtomicBool,
 }
@@ -73,12 +74,12 @@ impl RedisStore {
         let connection = Connection::open(&uri, options).await?;
         Ok(Self {
             library: Library::new(connection.clone(), uri.timeout, scripts),
+            bells: Bells::new(&connection),
             connection,
             closed: AtomicBool::new(false),
             walks: Walks::default(),
             sweeping: Sweeping::default(),
             unfinished: Unfinished::default(),
-            wakes: Wakes::new(),
             inspected: AtomicBool::new(true),
         })
     }

@@ -136,16 +136,16 @@ fn two_bells_ring_as_one() {
 }
 
 #[test]
-fn interest_is_told_with_the_first_and_the_last_bell() {
+fn the_last_bell_of_a_queue_says_farewell() {
     let (told, mut heard) = mpsc::unbounded_channel();
-    let wakes = Wakes::with_interest(told);
-    let bells = consumers(&wakes, 2);
-    assert_eq!(wakes.watched(), [key()]);
-    drop(bells);
-    assert_eq!(wakes.watched(), []);
-    assert_eq!(heard.try_recv(), Ok((key(), true)));
-    assert_eq!(heard.try_recv(), Ok((key(), false)));
+    let wakes = Wakes::with_farewell(told);
+    let mut bells = consumers(&wakes, 2);
+    assert!(wakes.is_watched(&key()));
+    bells.pop();
     assert!(heard.try_recv().is_err());
+    bells.pop();
+    assert_eq!(heard.try_recv(), Ok(key()));
+    assert!(!wakes.is_watched(&key()));
 }
 
 #[test]

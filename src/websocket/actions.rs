@@ -4,6 +4,7 @@ mod claims;
 mod messages;
 mod nowhere;
 mod queues;
+pub(super) mod subscriptions;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -105,6 +106,9 @@ async fn on_queue(call: &Call<'_>, action: Action, queue: &QueueName) -> Result<
         Action::ClaimGet => claims::get(call, queue).await,
         Action::ClaimUpdate => claims::update(call, queue).await,
         Action::ClaimDelete => claims::delete(call, queue).await,
+        Action::SubscriptionList => subscriptions::list(call, queue).await,
+        Action::SubscriptionGet => subscriptions::get(call, queue).await,
+        Action::SubscriptionDelete => subscriptions::delete(call, queue).await,
         _ => Err(Error::Internal),
     }
 }

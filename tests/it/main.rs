@@ -18,3 +18,4 @@ mod sql;
 mod support;
 mod tenants;
 mod token_cache;
+mod websocket;

@@ -13,6 +13,7 @@
 mod cluster;
 mod error;
 mod link;
+mod listening;
 mod profile;
 mod refusal;
 mod resp;
@@ -33,6 +34,7 @@ use tokio_util::task::TaskTracker;
 use error::Cause;
 pub use error::OpenError;
 pub(super) use error::{CallError, ServerError};
+pub(super) use listening::Listening;
 
 use link::{Answer, Failure, Request};
 use route::{Route, Turn};
@@ -139,6 +141,28 @@ impl Connection {
             return Err(CallError::Unconfirmed { confirmed, wanted: wanted.replicas });
         }
         Ok(value)
+    }
+
+    /// The server that has the key.
+    pub(super) async fn node(&self, key: &[u8]) -> Result<Node, CallError> {
+        let server = self.0.route.server(key, Instant::now() + self.0.timeout).await;
+        let server = server.map_err(|unreached| CallError::Unavailable(unreached.cause))?;
+        Ok(Node { connection: self.clone(), server })
+    }
+
+    /// Says that a server may not have what it had: the current ones are looked for before the next call.
+    pub(super) fn doubt(&self) {
+        self.0.route.doubt();
+    }
+
+    /// Whether keys lie on several servers.
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.0.route, Route::Cluster(_))
+    }
+
+    /// The longest that a call takes.
+    pub(super) fn timeout(&self) -> Duration {
+        self.0.timeout
     }
 
     /// The servers that take writes: one, or the masters of a Cluster.

@@ -32,14 +32,22 @@ pub(super) const OUTGOING: &str = ":o";
 /// What is on its way to another store, while there is anything.
 pub(super) const TRANSIT: &str = ":t";
 
+/// The channel on which a queue's rings are published; no key.
+pub(super) const CHANNEL: &str = ":w";
+
 /// What the keys of a queue begin with; the function library adds the suffixes.
 pub(super) fn base(queue: &QueueRef) -> String {
+    base_of_names(&queue.project, &queue.name)
+}
+
+/// The same for the queue of that project and name.
+pub(super) fn base_of_names(project: &ProjectId, name: &QueueName) -> String {
     let mut base = String::with_capacity(PREFIX.len() + 64);
     base.push_str(PREFIX);
     base.push('{');
-    escape(queue.project.as_str(), &mut base);
+    escape(project.as_str(), &mut base);
     base.push('/');
-    escape(queue.name.as_str(), &mut base);
+    escape(name.as_str(), &mut base);
     base.push('}');
     base
 }

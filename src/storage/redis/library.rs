@@ -109,10 +109,18 @@ struct Text {
     script: String,
 }
 
-fn text() -> &'static Text {
-    static TEXT: OnceLock<Text> = OnceLock::new();
-    TEXT.get_or_init(|| {
-        let code = PARTS.concat();
+impl Text {
+    /// The text for one server or its replicas, or for a Cluster. Functions on a Cluster publish to the shard of the
+    /// queue: what they publish to all, its servers would each have to be sent with two kilobytes around it.
+    fn of(cluster: bool) -> &'static Self {
+        static TEXTS: [OnceLock<Text>; 2] = [OnceLock::new(), OnceLock::new()];
+        TEXTS[usize::from(cluster)].get_or_init(|| {
+            let code = PARTS.concat();
+            Self::make(&if cluster { code.replace("'PUBLISH'", "'SPUBLISH'") } else { code })
+        })
+    }
+
+    fn make(code: &str) -> Self {
         let hash = Sha256::digest(format!("{code}{OPERATIONS:?}"));
         let hash = hash[..6].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         let names: Vec<_> = OPERATIONS.iter().map(|(name, _)| format!("zaqar_{hash}_{name}")).collect();
@@ -130,9 +138,11 @@ fn text() -> &'static Text {
                  function(keys, args) begin() return operations.{operation}(keys[1], args) end }}"
             );
         }
+        // Servers that know no functions know no shards' channels either.
+        let code = code.replace("'SPUBLISH'", "'PUBLISH'");
         let script = format!("{code}begin() return operations[table.remove(ARGV)](KEYS[1], ARGV)\n");
-        Text { library, names, script }
-    })
+        Self { library, names, script }
+    }
 }
 
 /// How the operations are called.
@@ -147,6 +157,7 @@ enum Mode {
 /// The library on the servers of a deployment.
 pub(super) struct Library {
     connection: Connection,
+    text: &'static Text,
     /// The longest that a call may take, loading included.
     deadline: Duration,
     mode: AtomicU8,
@@ -169,6 +180,7 @@ pub(super) struct Call {
 impl Library {
     pub(super) fn new(connection: Connection, deadline: Duration, scripts_only: bool) -> Self {
         Self {
+            text: Text::of(connection.is_cluster()),
             connection,
             deadline,
             mode: AtomicU8::new(Mode::Unknown as u8),
@@ -194,7 +206,7 @@ impl Library {
                 command.arg("EVALSHA").arg(digest);
             }
             Mode::Functions | Mode::Unknown => {
-                command.arg("FCALL").arg(&text().names[operation as usize]);
+                command.arg("FCALL").arg(&self.text.names[operation as usize]);
             }
         }
         // Two keys, of which the first never exists: while a slot moves from one server of a Cluster to another, both
@@ -282,7 +294,7 @@ impl Library {
     async fn load_on(&self, node: &Node) -> Result<Mode> {
         if !self.scripts_only && self.mode() != Mode::Scripts {
             let mut load = Cmd::new();
-            load.arg("FUNCTION").arg("LOAD").arg("REPLACE").arg(&text().library);
+            load.arg("FUNCTION").arg("LOAD").arg("REPLACE").arg(&self.text.library);
             match node.call(&load).await {
                 Ok(_) => return Ok(Mode::Functions),
                 Err(CallError::Server(error)) if is_unsupported(&error) => {}
@@ -290,7 +302,7 @@ impl Library {
             }
         }
         let mut load = Cmd::new();
-        load.arg("SCRIPT").arg("LOAD").arg(&text().script);
+        load.arg("SCRIPT").arg("LOAD").arg(&self.text.script);
         let digest = super::codec::text(node.call(&load).await?)?;
         if self.digest.get_or_init(|| digest.clone()) != &digest {
             return Err(Error::Corrupt("servers of one Redis disagree about a script's digest".to_owned()));

@@ -216,11 +216,13 @@ impl Messages for RedisStore {
     }
 
     async fn watch(&self, queue: &QueueRef, who: Who) -> Result<Bell> {
-        Ok(self.wakes.watch(&queue.project, &queue.name, who))
+        self.check_open()?;
+        Ok(self.bells.watch(queue, who).await)
     }
 
     async fn close(&self) {
         self.closed.store(true, std::sync::atomic::Ordering::Release);
+        self.bells.close();
     }
 }
 

@@ -14,7 +14,7 @@ use std::task::Waker;
 
 use redis::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -83,6 +83,8 @@ struct State {
     answered: Instant,
     dead: Option<Cause>,
     driver: Option<Waker>,
+    /// Takes everything that the server says, where nobody waits for answers.
+    listener: Option<mpsc::UnboundedSender<Reply>>,
 }
 
 struct Waiter {
@@ -110,6 +112,7 @@ impl Shared {
             }
             state.dead = Some(cause.clone());
             state.out = Vec::new();
+            state.listener = None;
             if let Some(waker) = state.driver.take() {
                 waker.wake();
             }
@@ -136,6 +139,7 @@ impl Link {
             answered: Instant::now(),
             dead: None,
             driver: None,
+            listener: None,
         };
         let room = Arc::new(Semaphore::new(ROOM as usize));
         let shared = Arc::new(Shared { state: Mutex::new(state), room });
@@ -217,7 +221,30 @@ impl Link {
         self.shared.kill(&Cause::new(why));
     }
 
-    fn cause(&self) -> Cause {
+    /// From here on the server speaks when it likes: all that it says comes here, until the connection ends.
+    pub(super) fn listen(&self) -> mpsc::UnboundedReceiver<Reply> {
+        let (listener, said) = mpsc::unbounded_channel();
+        let mut state = self.shared.lock();
+        if state.dead.is_none() {
+            state.listener = Some(listener);
+        }
+        said
+    }
+
+    /// Sends a command on a connection that is listened to.
+    pub(super) fn tell(&self, command: &redis::Cmd) {
+        let mut state = self.shared.lock();
+        if state.dead.is_some() {
+            return;
+        }
+        command.write_packed_command(&mut state.out);
+        if let Some(waker) = state.driver.take() {
+            waker.wake();
+        }
+    }
+
+    /// Why the connection ended.
+    pub(super) fn cause(&self) -> Cause {
         let state = self.shared.lock();
         state.dead.clone().unwrap_or_else(|| Cause::new("the connection has ended"))
     }
@@ -241,6 +268,11 @@ type Done = (oneshot::Sender<Result<Answer, Failure>>, Answer);
 impl State {
     /// Gives an answer to the first who waits; returns the caller whose answers are complete.
     fn accept(&mut self, reply: Reply) -> Result<Option<Done>, Cause> {
+        if let Some(listener) = &self.listener {
+            // Who stopped listening ends the connection.
+            let _ = listener.send(reply);
+            return Ok(None);
+        }
         let unasked = || Cause::new("an answer without a question");
         if self.waiting.len() == self.unsent {
             return Err(unasked());

@@ -105,6 +105,11 @@ impl Server {
         ask(&link, command, deadline).await
     }
 
+    /// A connection of its own, for what the server says unasked.
+    pub(super) async fn connect(&self, deadline: Instant) -> Result<Link, Cause> {
+        self.profile.connect(&self.place, deadline).await
+    }
+
     /// A living connection, taken in turn.
     pub(super) async fn link(&self, deadline: Instant) -> Result<Arc<Link>, Unreached> {
         let slot = &self.links[self.next.fetch_add(1, Ordering::Relaxed) % self.links.len()];

@@ -18,19 +18,27 @@
 -- :p  hash    number -> parcel                    :v  hash    line -> greatest number received, when
 -- :b  hash    subscription id -> subscription     :n  hash    subscriber -> subscription id
 -- :i  zset    subscription ids in their order     :e  zset    subscriptions by their end
+-- :w  channel, not a key: `ring`
 
 local STEP, EXAMINED, CHUNK, NEVER = 500, 1000, 1000, 1 / 0
 
 -- What the server gives; it is not there yet when a library is loaded.
-local call, pack, unpack_number, sub, format, min, max
+local call, try, pack, unpack_number, sub, format, min, max
 
 local function begin()
   if call then return end
-  call, pack, unpack_number, sub, format, min, max =
-    redis.call, struct.pack, struct.unpack, string.sub, string.format, math.min, math.max
+  call, try, pack, unpack_number, sub, format, min, max =
+    redis.call, redis.pcall, struct.pack, struct.unpack, string.sub, string.format, math.min, math.max
 end
 
 local operations = {}
+
+-- Wakes those who wait for the queue: so many messages are available; with 0, one will be earlier than was known; with
+-- EVERYBODY its data may lie elsewhere. Once a call. Who may not publish does not fail for that: nobody can listen there.
+local EVERYBODY = -1
+local function ring(key, ready)
+  try('PUBLISH', key .. ':w', ready)
+end
 
 -- Calls `command` on `key` with all of `list`, in chunks that fit Lua's stack. Their answers are added up.
 local function many(command, key, list)

@@ -128,6 +128,7 @@ operations.renew = function(key, args)
   store_hold(q, hold, claim, args[4] .. args[5])
   note(q, life_of.ends, 'ends')
   leave(q)
+  if life_of.ends < int64(record, 9) then ring(key, 0) end
   return 1
 end
 
@@ -136,6 +137,10 @@ operations.release = function(key, args)
   local q = enter(key, args)
   if not q then return gone() end
   local record = call('HGET', key .. ':k', args[3])
-  if record then give_back(q, members(record)) end
+  if record then
+    local ids = members(record)
+    give_back(q, ids)
+    ring(key, #ids)
+  end
   return 1
 end

@@ -7,6 +7,7 @@ operations.seal = function(key, args)
     local q = enter(key, args)
     q.epoch, q.due = args[3], NEVER
     leave(q)
+    ring(key, EVERYBODY)
   elseif epoch ~= args[3] then
     return gone()
   end

@@ -154,5 +154,6 @@ operations.import = function(key, args)
   end
   if greatest > 0 then receive(key, args[3], greatest, q.now) end
   leave(q)
+  ring(key, (#args - 3) / 6)
   return 1
 end

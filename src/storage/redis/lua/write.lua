@@ -40,7 +40,10 @@ end
 -- epoch
 operations.drop = function(key, args)
   local epoch = epoch_of(key)
-  if epoch and (epoch == args[1] or is_before(epoch, args[1])) then drop(key) end
+  if epoch and (epoch == args[1] or is_before(epoch, args[1])) then
+    drop(key)
+    ring(key, EVERYBODY)
+  end
   return 1
 end
 
@@ -72,7 +75,7 @@ local function only_new(q, new, from)
   return kept
 end
 
--- Stores new messages at the end, or among the delayed ones.
+-- Stores new messages at the end, or among the delayed ones: how many at the end.
 local function store(q, new, from)
   local key, bodies, ready, delayed, ends = q.key, {}, {}, {}, {}
   local end_bytes, expires
@@ -100,6 +103,7 @@ local function store(q, new, from)
   many('ZADD', key .. ':r', ready)
   many('ZADD', key .. ':d', delayed)
   many('ZADD', key .. ':x', ends)
+  return #ready / 2
 end
 
 -- The same for one message on a queue where no delay is over, posted by the client of the last run: what most calls
@@ -120,6 +124,7 @@ local function store_one(key, args)
   call('ZADD', key .. ':r', place, id)
   call('ZADD', key .. ':x', score(ends), id)
   call('SET', key .. ':q', own_fields(args[1], position, due, claims_end, min(sweep, ends), client))
+  ring(key, 1)
   return true
 end
 
@@ -129,7 +134,8 @@ operations.post = function(key, args)
   local q = enter(key, args)
   if not q then return gone() end
   settle_delays(q, 0, STEP)
-  store(q, args, 3)
+  local ready = store(q, args, 3)
   leave(q)
+  ring(key, ready)
   return 1
 end
