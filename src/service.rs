@@ -26,6 +26,7 @@ pub mod vault;
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::claims::ClaimAnswer;
@@ -89,6 +90,7 @@ struct Inner {
     moves: MoveLocks,
     movers: Movers,
     pumps: Pumps,
+    stopping: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -122,6 +124,7 @@ impl Service {
                 moves,
                 movers: Movers::default(),
                 pumps: Pumps::default(),
+                stopping: CancellationToken::new(),
                 tasks,
             }),
         }
@@ -135,6 +138,16 @@ impl Service {
     /// Whether clients may be other than UUIDs.
     pub fn free_client_ids(&self) -> bool {
         self.inner.settings.free_client_ids
+    }
+
+    /// Ends what waits for messages, event streams for one, because the service is about to stop.
+    pub fn stop_waiting(&self) {
+        self.inner.stopping.cancel();
+    }
+
+    /// Completes when what waits for messages is to end.
+    pub async fn stopping(&self) {
+        self.inner.stopping.cancelled().await;
     }
 
     /// The clock that the service goes by.
