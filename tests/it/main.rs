@@ -7,6 +7,7 @@ mod attacks;
 mod cloud;
 mod contract;
 mod faults;
+mod frames;
 mod identity;
 mod model;
 mod moves;
