@@ -93,7 +93,7 @@ async fn a_connection_s_subscription_is_seen_by_clients() {
         options,
         confirmed: false,
     };
-    assert_eq!(node.listed("q").await, [expected.clone()]);
+    assert_eq!(node.listed("q").await, std::slice::from_ref(&expected));
     let one = node.service.subscription(&node.context, &queue, &id.to_string()).await.unwrap();
     assert_eq!(one, expected);
     assert!(node.service.known(&node.context.project, &queue).await.unwrap().is_some(), "it was created");
