@@ -16,8 +16,11 @@ use tokio_util::task::TaskTracker;
 use crate::model::{ProjectId, QueueName, SubscriptionId};
 use crate::service::Service;
 
-/// How often leases are extended: well before they end, also where one call fails.
-const EVERY: Duration = Duration::from_secs(12);
+/// How often leases are extended: well before they end.
+const EVERY: Duration = Duration::from_secs(20);
+
+/// How soon that is tried again where it failed.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// The subscriptions of this node's connections, by queue. Cheap to clone.
 #[derive(Clone)]
@@ -70,10 +73,11 @@ impl Leases {
     /// Extends the leases of one queue until there are none.
     async fn keep(self, place: Place, empty: Arc<Notify>) {
         let mut changes = self.service.changes(&place.0, &place.1);
+        let mut pause = EVERY;
         loop {
             tokio::select! {
                 () = empty.notified() => {}
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = changes.rung() => {}
             }
             let ids: Vec<_> = {
@@ -85,7 +89,9 @@ impl Leases {
                 }
                 queue.held.keys().copied().collect()
             };
-            match self.service.extend_connections(&place.0, &place.1, &ids).await {
+            let extended = self.service.extend_connections(&place.0, &place.1, &ids).await;
+            pause = if extended.is_ok() { EVERY } else { AGAIN };
+            match extended {
                 Ok(gone) => self.end(&place, &gone),
                 Err(error) => {
                     tracing::warn!(error.cause = ?error, queue.name = %place.1, "leases were not extended");
