@@ -29,9 +29,11 @@ use strum::VariantArray as _;
 pub use self::cors::Cors;
 pub(crate) use self::dispatch::{Mounted, is_mounted};
 pub use self::healthcheck::Readiness;
+pub(crate) use self::respond::{error as refused, log};
 pub use self::version::Version;
 use crate::auth::Gate;
 use crate::service::Service;
+use crate::websocket::{self, Hub};
 
 /// What the HTTP face is made with.
 #[derive(Clone)]
@@ -54,6 +56,8 @@ pub struct Api {
     pub readiness: Arc<Readiness>,
     /// Whether large answers are compressed for clients that accept gzip.
     pub compress: bool,
+    /// The WebSocket API, where it is served beside the REST API.
+    pub websocket: Option<Arc<Hub>>,
     /// A path in front of every route, such as `/messaging`; it never stands in links. Empty: none.
     pub mount_prefix: String,
 }
@@ -79,8 +83,17 @@ pub fn router(api: &Api) -> Router {
     middleware::around(mounted.merge(healthcheck::router(api)), api)
 }
 
+/// The router of the WebSocket API's own listener: any path is one, but those of the health check.
+pub(crate) fn websocket_router(api: &Api, hub: Arc<Hub>) -> Router {
+    middleware::around(websocket::everywhere(hub).merge(healthcheck::router(api)), api)
+}
+
 /// The routes that are mounted at that prefix.
 fn routes(api: &Api, prefix: &str) -> Router {
     // Which versions there are, anybody may know.
-    dispatch::router(api, prefix).merge(versions::router_at("/", api))
+    let routes = dispatch::router(api, prefix).merge(versions::router_at("/", api));
+    match &api.websocket {
+        Some(hub) => routes.merge(websocket::route(hub.clone())),
+        None => routes,
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use axum::Router;
 use strum::VariantArray as _;
 use tokio::net::TcpListener;
@@ -21,13 +21,16 @@ use crate::server::{self, ConnectionCounts, Drained, ListenerSettings, Tls};
 use crate::service::vault::Vault;
 use crate::service::{Feed, Pooling, Service, Settings, Sweeper};
 use crate::telemetry::{self, Metric};
+use crate::websocket::{Hub, Offer, Origins, WebSocketSettings};
 
 mod identity;
+mod listeners;
 mod policy;
 mod pools;
 mod state;
 mod stores;
 
+pub use self::listeners::{Listeners, bind};
 pub use self::policy::policy_source;
 pub use self::pools::shared_pools;
 pub use self::state::state_directory;
@@ -37,6 +40,7 @@ pub use self::stores::{DATA_DRIVERS, MANAGEMENT_DRIVERS, management_uri, shared_
 pub struct App {
     service: Service,
     api: Api,
+    hub: Arc<Hub>,
     listener: ListenerSettings,
     lameduck: Duration,
     sweeper: Sweeper,
@@ -46,7 +50,6 @@ pub struct App {
 impl App {
     /// Makes the service that a configuration describes; opens its stores.
     pub async fn from_config(config: &Config, clock: Clock) -> anyhow::Result<Self> {
-        refuse_unsafe(config)?;
         let tasks = TaskTracker::new();
         let gate = identity::gate(config, &clock, tasks.clone())?;
         let vault = vault(config);
@@ -60,13 +63,18 @@ impl App {
         let presigned = Presigned::new(settings.signing_key.clone(), clock.clone());
         let service = Service::with_pools(settings, stores, opener, clock, vault, tasks);
         let disable_file = config.listener.healthcheck_disable_file.as_ref().map(PathBuf::from);
+        let offer = Offer { admin_mode: config.default.admin_mode, pooling: config.default.pooling };
+        let gate = gate.with_presigned(presigned);
+        let hub = Arc::new(Hub::new(service.clone(), offer, gate.clone(), websocket_settings(config)));
+        let beside = listeners::serves(config, ApiTransport::Websocket);
         let api = Api {
+            websocket: beside.then(|| hub.clone()),
             service: service.clone(),
             deprecated: deprecated_versions(config),
             sunset: sunset(config)?,
             admin_mode: config.default.admin_mode,
             pooling: config.default.pooling,
-            gate: gate.with_presigned(presigned),
+            gate,
             cors: Arc::new(cors(config)),
             readiness: Arc::new(Readiness::new(disable_file)),
             compress: config.listener.gzip,
@@ -76,7 +84,7 @@ impl App {
         let sweeper =
             Sweeper::new(service.clone(), Duration::from_secs(interval), Duration::from_secs(reconcile));
         let lameduck = Duration::from_secs(config.listener.drain_delay);
-        Ok(Self { service, api, listener: listener_settings(config)?, lameduck, sweeper, policy })
+        Ok(Self { service, api, hub, listener: listener_settings(config)?, lameduck, sweeper, policy })
     }
 
     /// The operations, for callers inside the process.
@@ -99,13 +107,22 @@ impl App {
         self.policy.clone()
     }
 
-    /// Serves on `listener` until `stop`; then refuses readiness for the configured time, drains and closes the
+    /// Serves on these listeners until `stop`; then refuses readiness for the configured time, drains and closes the
     /// stores.
-    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Drained {
+    pub async fn serve(self, listeners: Listeners, stop: CancellationToken) -> Drained {
         let (shutdown, sweeping) = (CancellationToken::new(), CancellationToken::new());
-        let router = self.router();
         let counts = self.listener.counts.clone();
-        let served = server::serve(listener, router, self.listener, shutdown.clone());
+        let rest = serve_door(listeners.rest, self.router(), self.listener.clone(), shutdown.clone());
+        let everywhere = api::websocket_router(&self.api, self.hub.clone());
+        let websocket = serve_door(listeners.websocket, everywhere, self.listener.clone(), shutdown.clone());
+        let connections = async {
+            shutdown.cancelled().await;
+            self.hub.drain(self.listener.drain_timeout).await
+        };
+        let served = async {
+            let (rest, websocket, cut) = tokio::join!(rest, websocket, connections);
+            Drained { cut: rest.cut + websocket.cut + cut }
+        };
         let swept = self.sweeper.run(sweeping.clone());
         let fed = Feed::new(self.service.clone()).run(sweeping.clone());
         let judged = self.policy.watch(sweeping.clone());
@@ -125,6 +142,19 @@ impl App {
         let (drained, (), (), (), _) = tokio::join!(drained, swept, fed, judged, watched);
         self.service.close().await;
         drained
+    }
+}
+
+/// Serves a front door until `shutdown`, where it has a listener.
+async fn serve_door(
+    listener: Option<TcpListener>,
+    router: Router,
+    settings: ListenerSettings,
+    shutdown: CancellationToken,
+) -> Drained {
+    match listener {
+        Some(listener) => server::serve(listener, router, settings, shutdown).await,
+        None => Drained { cut: 0 },
     }
 }
 
@@ -159,34 +189,21 @@ pub fn open_door(config: &Config) -> Option<&'static str> {
     )
 }
 
-/// Listens where the configuration says; refuses an address beyond this machine without authentication.
-pub async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
-    let (host, port) = (config.wsgi.bind.as_str(), config.wsgi.port);
-    let found =
-        tokio::net::lookup_host((host, port)).await.with_context(|| format!("cannot resolve {host}"))?;
-    let addresses: Vec<_> = found.collect();
-    let remote = addresses.iter().any(|address| !address.ip().is_loopback());
-    if remote && open_door(config).is_some() && !config.default.allow_unauthenticated_remote_access {
-        let problem = "not a loopback address, and authentication is off: whoever reaches it would use every \
-                       project; set [DEFAULT] allow_unauthenticated_remote_access if that is meant";
-        return Err(config.refuse("drivers:transport:wsgi", "bind", host, problem).into());
-    }
-    let mut bound = Err(std::io::ErrorKind::AddrNotAvailable.into());
-    for address in addresses {
-        bound = server::bind(address);
-        if bound.is_ok() {
-            break;
-        }
-    }
-    bound.with_context(|| format!("cannot listen on {host}:{port}"))
-}
-
-/// Refuses what must not be served.
-fn refuse_unsafe(config: &Config) -> Result<(), ConfigError> {
-    if config.drivers.transport == Some(ApiTransport::Websocket) {
-        return Err(config.refuse("drivers", "transport", "websocket", "not built in; built in: wsgi"));
-    }
-    Ok(())
+/// What holds for WebSocket connections.
+fn websocket_settings(config: &Config) -> WebSocketSettings {
+    let websocket = &config.websocket;
+    let positive = |number: u32| (number > 0).then_some(number);
+    let mut settings = WebSocketSettings {
+        external_port: websocket.external_port,
+        origins: Origins::only(&websocket.allowed_origins),
+        max_connections: positive(websocket.max_connections).map_or(usize::MAX, |most| most as usize),
+        in_flight: websocket.max_requests_in_flight as usize,
+        rate: positive(websocket.max_requests_per_second),
+        ping: Duration::from_secs(websocket.ping_interval),
+        ..WebSocketSettings::default()
+    };
+    settings.fit_values(config.transport.max_messages_post_size.max(config.transport.max_queue_metadata));
+    settings
 }
 
 fn settings(config: &Config, policy: Policy) -> Settings {

@@ -42,7 +42,7 @@ pub use settings::{Http2Settings, ListenerSettings};
 pub use slots::ConnectionCounts;
 pub use tls::{Tls, TlsError};
 
-use stage::{Phase, Stage};
+pub(crate) use stage::{Phase, Stage};
 
 /// Serves `router` on `listener` until `shutdown` is cancelled and every connection is gone.
 ///

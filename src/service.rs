@@ -9,6 +9,7 @@ mod context;
 mod dead_letters;
 mod feed;
 mod flavors;
+mod follow;
 mod health;
 mod messages;
 mod moves;
@@ -34,6 +35,8 @@ pub use self::context::Context;
 use self::dead_letters::MoveLocks;
 pub use self::feed::Feed;
 pub use self::flavors::FlavorView;
+use self::follow::Pumps;
+pub use self::follow::{Batch, Followed, Follower, FrameShape, Start};
 pub use self::health::{HealthReport, Probe, StoreHealth};
 pub use self::messages::{ListRequest, Listing, MessageView, PostTerms, Removal};
 use self::moves::Movers;
@@ -88,6 +91,7 @@ struct Inner {
     registry: Registry,
     moves: MoveLocks,
     movers: Movers,
+    pumps: Pumps,
     tasks: TaskTracker,
     /// Cancelled when nobody is to wait any more.
     waits: CancellationToken,
@@ -122,6 +126,7 @@ impl Service {
                 registry,
                 moves,
                 movers: Movers::default(),
+                pumps: Pumps::default(),
                 tasks,
                 waits: CancellationToken::new(),
             }),

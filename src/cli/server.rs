@@ -1,8 +1,9 @@
-//! `zaqar server`: serves the REST API until it is told to stop.
+//! `zaqar server`: serves the REST and WebSocket APIs until it is told to stop.
 
 use std::sync::Arc;
 
 use clap::Args;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -50,11 +51,17 @@ async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<()> {
     if let Some(warning) = app::open_door(config) {
         tracing::warn!("{warning}");
     }
-    let listener = app::bind(config).await?;
-    tracing::info!(server.address = %listener.local_addr()?, server.version = env!("CARGO_PKG_VERSION"), "serving");
+    let listeners = app::bind(config).await?;
+    let address = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
+    tracing::info!(
+        server.address = address(&listeners.rest)?.map(tracing::field::display),
+        websocket.address = address(&listeners.websocket)?.map(tracing::field::display),
+        server.version = env!("CARGO_PKG_VERSION"),
+        "serving"
+    );
     let hangups = reload_on_hangup(telemetry, app.tls(), app.policy())?;
     let drained = tokio::select! {
-        drained = app.serve(listener, stop) => drained,
+        drained = app.serve(listeners, stop) => drained,
         never = hangups => never,
     };
     if !drained.is_clean() {

@@ -61,12 +61,14 @@ fn names_are_unique_within_a_section() {
 
 #[test]
 fn options_are_read_in_both_spellings_and_sections_in_any_case() {
-    let config = read("[Drivers:Transport:WebSocket]\nexternal-port = 443\n[DEFAULT]\nlog-file: /x.log\n");
+    let config = read(
+        "[Drivers:Transport:WebSocket]\nexternal-port = 443\nnotification-port = 1\n[DEFAULT]\nlog-file: /x.log\n",
+    );
     assert_eq!(config.websocket.external_port, Some(443));
     assert_eq!(config.default.log_file.as_deref(), Some("/x.log"));
     assert_eq!(
         config.notes,
-        ["these options have no effect here: [drivers:transport:websocket] external_port"]
+        ["these options have no effect here: [drivers:transport:websocket] notification_port"]
     );
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::futures::Notified;
 ///
 /// Connections poll their wait once, to be woken, and then only read the phase: one atomic, no lock.
 #[derive(Debug, Default)]
-pub(super) struct Stage {
+pub(crate) struct Stage {
     phase: AtomicU8,
     draining: Notify,
     closing: Notify,
@@ -17,7 +17,7 @@ pub(super) struct Stage {
 
 /// The phases, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// Connections are served.
     Running,
     /// Running requests are finished, nothing new begins.
@@ -28,7 +28,7 @@ pub(super) enum Phase {
 
 impl Stage {
     /// The phase now.
-    pub(super) fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         match self.phase.load(Ordering::SeqCst) {
             0 => Phase::Running,
             1 => Phase::Draining,
@@ -37,7 +37,7 @@ impl Stage {
     }
 
     /// Begins `phase` and wakes those who wait for it.
-    pub(super) fn enter(&self, phase: Phase) {
+    pub(crate) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::SeqCst);
         match phase {
             Phase::Running => {}
@@ -47,12 +47,12 @@ impl Stage {
     }
 
     /// Wakes when the phase after `phase` begins. To miss nothing, make it first and then read the phase.
-    pub(super) fn after(&self, phase: Phase) -> Notified<'_> {
+    pub(crate) fn after(&self, phase: Phase) -> Notified<'_> {
         if phase == Phase::Running { self.draining.notified() } else { self.closing.notified() }
     }
 
     /// Completes when the shutdown has begun.
-    pub(super) async fn draining(&self) {
+    pub(crate) async fn draining(&self) {
         let begun = self.after(Phase::Running);
         if self.phase() == Phase::Running {
             begun.await;

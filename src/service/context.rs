@@ -41,11 +41,17 @@ impl Context {
 
     /// Refuses an operation whose rule was not granted: a front door that forgot to ask does nothing.
     pub(super) fn granted(&self, rule: Rule) -> Result<()> {
+        self.granted_one_of(&[rule])
+    }
+
+    /// The same for an operation that each of these rules allows.
+    pub(super) fn granted_one_of(&self, rules: &[Rule]) -> Result<()> {
         match self.granted {
             Granted::Everything => Ok(()),
-            Granted::Rule(granted) if granted == rule => Ok(()),
+            Granted::Rule(granted) if rules.contains(&granted) => Ok(()),
             Granted::Rule(_) | Granted::Nothing => {
-                tracing::error!(policy.rule = rule.name(), "an operation was called without its rule");
+                let rules: Vec<_> = rules.iter().map(|rule| rule.name()).collect();
+                tracing::error!(policy.rule = rules.join(", "), "an operation was called without its rule");
                 Err(Error::Forbidden)
             }
         }

@@ -13,7 +13,9 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::json::Posted;
 use crate::model::limits::MIN_MESSAGE_TTL;
-use crate::model::{ClaimId, Cursor, Marker, Message, MessageId, NewMessage, Position, QueueName, checksum};
+use crate::model::{
+    ClaimId, Cursor, Marker, Message, MessageId, NewMessage, Position, ProjectId, QueueName, checksum,
+};
 use crate::policy::Rule;
 use crate::storage::{self, Deletion, ListQuery};
 use crate::telemetry::{self, Metric};
@@ -296,7 +298,7 @@ impl Service {
     }
 
     /// Where a listing with that marker starts; `None` where the marker is foreign.
-    async fn start(&self, known: &Known, marker: &str) -> storage::Result<Option<Cursor>> {
+    pub(super) async fn start(&self, known: &Known, marker: &str) -> storage::Result<Option<Cursor>> {
         match Marker::parse(marker, known.queue()) {
             Marker::At(cursor) => Ok(Some(cursor)),
             Marker::Foreign => Ok(None),
@@ -493,19 +495,26 @@ impl Service {
     /// Messages as the client sees them, bodies in clear.
     pub(super) fn views(&self, context: &Context, messages: Vec<Message>) -> Result<Vec<MessageView>> {
         let now = self.inner.clock.now();
-        let view = |message: Message| {
-            let body = self.inner.vault.open(&context.project, message.id, message.body).map_err(sealed)?;
-            Ok(MessageView {
-                id: message.id,
-                ttl: message.ttl,
-                age: now.seconds_since(message.created),
-                claim: message.claim,
-                claim_count: message.claim_count,
-                checksum: message.checksum.filter(|_| self.inner.settings.checksums),
-                body,
-            })
-        };
-        messages.into_iter().map(view).collect()
+        messages.into_iter().map(|message| self.message_view(&context.project, message, now)).collect()
+    }
+
+    /// A message of that project as the client sees it, its body in clear.
+    pub(super) fn message_view(
+        &self,
+        project: &ProjectId,
+        message: Message,
+        now: Timestamp,
+    ) -> Result<MessageView> {
+        let body = self.inner.vault.open(project, message.id, message.body).map_err(sealed)?;
+        Ok(MessageView {
+            id: message.id,
+            ttl: message.ttl,
+            age: now.seconds_since(message.created),
+            claim: message.claim,
+            claim_count: message.claim_count,
+            checksum: message.checksum.filter(|_| self.inner.settings.checksums),
+            body,
+        })
     }
 }
 

@@ -128,6 +128,11 @@ impl Registry {
         self.wakes.watch(project, name, Who::Reader)
     }
 
+    /// Rings for a queue that lost something of which its record says nothing.
+    pub(super) fn ring(&self, project: &ProjectId, name: &QueueName) {
+        self.wakes.ring_out(project, name);
+    }
+
     /// Notes that the stores of any queues may be others now.
     pub(super) fn stores_changed(&self) {
         self.wakes.ring_all();

@@ -10,6 +10,7 @@ use crate::model::limits::MIN_SUBSCRIPTION_TTL;
 use crate::model::{Metadata, ProjectId, QueueName, Subscription, SubscriptionId, metadata};
 use crate::policy::Rule;
 use crate::storage::{self, STEP};
+use crate::wake::Bell;
 
 /// Seconds for which a connection's subscription lives without its node (decision 26). The node extends it by
 /// [`Service::extend_connections`] well before that.
@@ -139,11 +140,24 @@ impl Service {
     pub async fn unsubscribe(&self, context: &Context, name: &QueueName, id: &str) -> Result<()> {
         context.granted(Rule::SubscriptionDelete)?;
         let Some(id) = SubscriptionId::parse(id) else { return Ok(()) };
-        self.on_queue(&context.project, name, "Subscription could not be deleted.", |known| async move {
+        self.leave(&context.project, name, id).await?;
+        self.inner.registry.ring(&context.project, name);
+        Ok(())
+    }
+
+    /// Ends the subscription of a connection that is gone.
+    pub async fn leave(&self, project: &ProjectId, name: &QueueName, id: SubscriptionId) -> Result<()> {
+        self.on_queue(project, name, "Subscription could not be deleted.", |known| async move {
             self.data(&known).await?.unsubscribe(known.queue(), id, self.inner.clock.now()).await
         })
         .await?;
         Ok(())
+    }
+
+    /// A bell that rings from now on where subscriptions of the queue may have ended on this node, or where the queue
+    /// itself may have been deleted, moved or changed, here or on another node.
+    pub fn changes(&self, project: &ProjectId, name: &QueueName) -> Bell {
+        self.inner.registry.watch(project, name)
     }
 
     /// Extends the leases of connections' subscriptions to one queue by [`CONNECTION_LEASE`] seconds from now: those
@@ -188,3 +202,6 @@ fn view(source: &QueueName, one: Subscription, now: Timestamp) -> SubscriptionVi
     let Subscription { id, subscriber, ttl, options, confirmed, .. } = one;
     SubscriptionView { id, source: source.clone(), subscriber, ttl, age, options, confirmed }
 }
+
+#[cfg(test)]
+mod tests;

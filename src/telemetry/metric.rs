@@ -20,6 +20,15 @@ pub enum Metric {
     /// Client connections that are open now.
     #[strum(serialize = "http.connections")]
     HttpConnections,
+    /// WebSocket connections that are open now.
+    #[strum(serialize = "websocket.connections")]
+    WebSocketConnections,
+    /// WebSocket requests answered, by action and status.
+    #[strum(serialize = "websocket.requests")]
+    WebSocketRequests,
+    /// Messages pushed to WebSocket connections.
+    #[strum(serialize = "websocket.pushes")]
+    WebSocketPushes,
     /// Time of one call of a store, by store and operation.
     #[strum(serialize = "storage.call.seconds")]
     StorageCallSeconds,
@@ -86,12 +95,14 @@ impl Metric {
     /// What its numbers mean.
     pub const fn kind(self) -> Kind {
         match self {
-            Self::HttpConnections | Self::Queues => Kind::Gauge,
+            Self::HttpConnections | Self::WebSocketConnections | Self::Queues => Kind::Gauge,
             Self::HttpRequestSeconds
             | Self::StorageCallSeconds
             | Self::SweepSeconds
             | Self::IdentityValidationSeconds => Kind::Timing,
             Self::HttpRequests
+            | Self::WebSocketRequests
+            | Self::WebSocketPushes
             | Self::DeprecatedRequests
             | Self::StorageErrors
             | Self::MessagesPosted
@@ -108,8 +119,8 @@ impl Metric {
     /// What is counted or measured, in the plural.
     pub const fn unit(self) -> &'static str {
         match self {
-            Self::HttpRequests | Self::DeprecatedRequests => "requests",
-            Self::HttpConnections => "connections",
+            Self::HttpRequests | Self::DeprecatedRequests | Self::WebSocketRequests => "requests",
+            Self::HttpConnections | Self::WebSocketConnections => "connections",
             Self::HttpRequestSeconds
             | Self::StorageCallSeconds
             | Self::SweepSeconds
@@ -121,6 +132,7 @@ impl Metric {
             | Self::MessagesClaimed
             | Self::MessagesDeleted
             | Self::MessagesExpired
+            | Self::WebSocketPushes
             | Self::MessagesDeadLettered => "messages",
             Self::ClaimsExpired => "claims",
             Self::LogDropped => "records",
@@ -131,12 +143,15 @@ impl Metric {
     pub const fn labels(self) -> &'static [&'static str] {
         match self {
             Self::HttpRequests | Self::HttpRequestSeconds => &["method", "route", "status"],
+            Self::WebSocketRequests => &["action", "status"],
             Self::DeprecatedRequests => &["version", "agent"],
             Self::StorageCallSeconds => &["store", "operation"],
             Self::StorageErrors => &["store", "operation", "error"],
             Self::LogDropped => &["output"],
             Self::IdentityValidations => &["outcome"],
             Self::HttpConnections
+            | Self::WebSocketConnections
+            | Self::WebSocketPushes
             | Self::Queues
             | Self::MessagesPosted
             | Self::MessagesClaimed

@@ -15,6 +15,7 @@ pub(crate) mod random;
 pub(crate) mod redis;
 pub(crate) mod signed;
 pub(crate) mod statsd;
+pub(crate) mod websocket;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use zaqar::app::App;
+use zaqar::app::{App, Listeners};
 use zaqar::clock::{Clock, Timestamp};
 use zaqar::config::Config;
 
@@ -33,6 +34,8 @@ pub(crate) use process::Process;
 /// A service in this process, on a free port, with a clock that the test moves.
 pub(crate) struct TestApp {
     pub(crate) address: SocketAddr,
+    /// The listener of the WebSocket API.
+    pub(crate) websocket: SocketAddr,
     pub(crate) clock: Clock,
     stop: CancellationToken,
     served: Option<JoinHandle<zaqar::server::Drained>>,
@@ -71,13 +74,14 @@ impl TestApp {
         let config = Config::from_ini(&text).expect("a legal configuration");
         let clock = Clock::manual(now);
         let app = App::from_config(&config, clock.clone()).await.expect("a service");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("its address");
+        let (rest, address) = free_listener().await;
+        let (websocket, websocket_address) = free_listener().await;
+        let listeners = Listeners { rest: Some(rest), websocket: Some(websocket) };
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         #[expect(clippy::disallowed_methods, reason = "ended by stop(), or with the test's runtime")]
-        let served = tokio::spawn(async move { app.serve(listener, stopped).await });
-        Self { address, clock, stop, served: Some(served), _state: state }
+        let served = tokio::spawn(async move { app.serve(listeners, stopped).await });
+        Self { address, websocket: websocket_address, clock, stop, served: Some(served), _state: state }
     }
 
     /// A client of that project.
@@ -96,4 +100,10 @@ impl TestApp {
         let served = self.served.take().expect("stopped once");
         served.await.expect("the service ends without a panic").is_clean()
     }
+}
+
+async fn free_listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    (listener, address)
 }

@@ -17,7 +17,8 @@ choice! {
 section! {
     /// Which front doors and stores serve.
     pub struct Drivers {
-        /// The only front door to serve: wsgi (the REST API) or websocket. Unset: all that are built in.
+        /// The only front door to serve: wsgi (the REST API) or websocket. Unset: both, and WebSocket on the port of
+        /// the REST API too, at /v2/ws.
         transport: Option<ApiTransport> = "" [effective],
         /// The store of messages: redis, sqlite (embedded, durable) or memory (lost at the end of the process).
         message_store: String = "sqlite" [effective, formerly(&["storage"])],
@@ -33,14 +34,26 @@ section! {
         port: u16 = "8888" [effective],
     }
 
-    /// The listener of the WebSocket API.
+    /// The WebSocket API: its own listener, and what holds for every connection of it.
     pub struct Websocket {
         /// Address to listen on.
-        bind: String = "127.0.0.1" [host],
-        /// Port to listen on.
-        port: u16 = "9000",
-        /// Port under which clients reach the listener where a proxy stands before it.
-        external_port: Option<u16> = "",
+        bind: String = "127.0.0.1" [effective, host],
+        /// Port to listen on; 0 takes a free one.
+        port: u16 = "9000" [effective],
+        /// Port under which clients reach the listener where a proxy stands before it. A client that names another
+        /// one in its Host header is refused.
+        external_port: Option<u16> = "" [effective],
+        /// Origins of the web pages that may connect, such as https://dashboard.example.org. Unset: all. A client
+        /// that is no browser sends no origin and may always connect.
+        allowed_origins: Vec<String> = "" [effective],
+        /// The most connections; 0 for as many as the listener takes.
+        max_connections: u32 = "0" [effective],
+        /// The most requests of a connection that are carried out or wait at the same time.
+        max_requests_in_flight: u32 = "16" [effective, min(1), max(1024)],
+        /// The most requests of a connection within a second; those beyond are answered 429. 0 for no limit.
+        max_requests_per_second: u32 = "0" [effective],
+        /// Seconds between two pings to a client. One that leaves a ping without an answer until the next is gone.
+        ping_interval: u64 = "120" [effective, min(1), max(3600)],
         /// Address on which the Python service takes notifications from other nodes.
         notification_bind: Option<String> = "" [host],
         /// Port on which the Python service takes notifications from other nodes; 0 takes a free one.

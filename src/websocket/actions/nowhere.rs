@@ -4,7 +4,7 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::{Call, claims, messages, queues};
+use super::{Call, claims, messages, queues, subscriptions};
 use crate::error::{Error, Result};
 use crate::websocket::reply::Reply;
 use crate::websocket::schema::Action;
@@ -30,6 +30,9 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Reply> {
             let exception = format!("Queue {queue} does not exist for project {project}");
             call.json(StatusCode::NOT_FOUND, json!({ "exception": exception, "error": null }).to_string())
         }
+        Action::SubscriptionList => subscriptions::none(call),
+        Action::SubscriptionGet => subscriptions::missing(call),
+        Action::SubscriptionDelete => subscriptions::deleted(call),
         _ => return Err(Error::Internal),
     })
 }

@@ -27,7 +27,8 @@ fn configuration(ini: &str) -> (TempDir, PathBuf) {
     let file = home.path().join("zaqar.conf");
     let port = free_address().port();
     let text = format!(
-        "[DEFAULT]\nstate_path = {}\n[drivers:transport:wsgi]\nport = {port}\n{ini}",
+        "[DEFAULT]\nstate_path = {}\n[drivers:transport:wsgi]\nport = {port}\n\
+         [drivers:transport:websocket]\nport = 0\n{ini}",
         home.path().display()
     );
     std::fs::write(&file, text).unwrap();

@@ -33,6 +33,7 @@ const SUITE: &[&[Case]] = &[
     stats::CASES,
     steps::CASES,
     subscriptions::CASES,
+    subscriptions::many::CASES,
     tenants::CASES,
     transfer::CASES,
     wakes::CASES,

@@ -10,7 +10,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use zaqar::app::App;
+use zaqar::app::{App, Listeners};
 use zaqar::clock::{Clock, Timestamp};
 use zaqar::config::Config;
 
@@ -28,6 +28,7 @@ async fn it_starts_with_nothing_and_says_that_everyone_may_enter() {
     command.arg("server").current_dir(home.path()).env_clear().env("HOME", home.path());
     // The port, because the usual one may be taken; the directory, because root would write to /var/lib.
     command.env("OS_DRIVERS_TRANSPORT_WSGI__PORT", address.port().to_string());
+    command.env("OS_DRIVERS_TRANSPORT_WEBSOCKET__PORT", "0");
     command.env("STATE_DIRECTORY", home.path().join("state"));
     let server = Process::spawn(&mut command, home.path().join("stderr"), address).await.expect("a server");
     let client = server.client("p");
@@ -70,9 +71,10 @@ async fn gc_sweeps_beside_a_running_server() {
     let app = App::from_config(&Config::from_ini(&text).unwrap(), clock).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = Client::new(listener.local_addr().unwrap(), "p");
+    let listeners = Listeners { rest: Some(listener), websocket: None };
     let stop = CancellationToken::new();
     let mut served = tokio::task::JoinSet::new();
-    served.spawn(app.serve(listener, stop.clone()));
+    served.spawn(app.serve(listeners, stop.clone()));
     client.post_bodies("q", &[json!(1), json!(2), json!(3)]).await;
     client.post("/v2/queues/q/claims?limit=1", &json!({ "ttl": 60, "grace": 60 })).await.expect(201);
     let file = configuration(&state, "");
@@ -202,7 +204,10 @@ async fn refuse(ini: &str) -> String {
 fn configuration(home: &TempDir, ini: &str) -> std::path::PathBuf {
     let file = home.path().join("zaqar.conf");
     let state: &Path = home.path();
-    std::fs::write(&file, format!("[DEFAULT]\nstate_path = {}\n{ini}", state.display())).unwrap();
+    // The usual port of the WebSocket API may be taken.
+    let websocket = "[drivers:transport:websocket]\nport = 0\n";
+    let text = format!("[DEFAULT]\nstate_path = {}\n{websocket}{ini}", state.display());
+    std::fs::write(&file, text).unwrap();
     file
 }
 

@@ -145,7 +145,8 @@ fn refused(files: &[(&str, &str)], options: &str) -> (tempfile::TempDir, String)
 fn start(home: &Path, options: &str) -> Output {
     let (file, port) = (home.join("zaqar.conf"), free_address().port());
     let text = format!(
-        "[DEFAULT]\nstate_path = {}\n[drivers:transport:wsgi]\nport = {port}\n[oslo_policy]\n{options}",
+        "[DEFAULT]\nstate_path = {}\n[drivers:transport:wsgi]\nport = {port}\n\
+         [drivers:transport:websocket]\nport = 0\n[oslo_policy]\n{options}",
         home.display()
     );
     std::fs::write(&file, text).unwrap();

@@ -26,6 +26,8 @@ pub(crate) struct Process {
     child: Child,
     log: PathBuf,
     pub(crate) address: SocketAddr,
+    /// The listener of the WebSocket API, where the server was started with a configuration of ours.
+    pub(crate) websocket: SocketAddr,
 }
 
 impl Process {
@@ -58,19 +60,23 @@ impl Process {
     }
 
     async fn try_start(wrapper: &[&str], state: &Path, ini: &str, check: &str) -> Option<Self> {
-        let address = free_address();
+        let (address, websocket) = (free_address(), free_address());
         let (file, log) = (state.join("zaqar.conf"), state.join("stderr"));
         let text = format!(
-            "[DEFAULT]\nstate_path = {}\n[drivers:transport:wsgi]\nport = {}\n{ini}",
+            "[DEFAULT]\nstate_path = {}\n[drivers:transport:wsgi]\nport = {}\n\
+             [drivers:transport:websocket]\nport = {}\n{ini}",
             state.display(),
-            address.port()
+            address.port(),
+            websocket.port(),
         );
         std::fs::write(&file, text).expect("a configuration file");
         let line = [BINARY, "server", "--config-file"];
         let line: Vec<_> = wrapper.iter().chain(&line).collect();
         let mut command = Command::new(line[0]);
         command.args(&line[1..]).arg(&file);
-        Self::spawn_until(check, &mut command, log, address).await
+        let mut process = Self::spawn_until(check, &mut command, log, address).await?;
+        process.websocket = websocket;
+        Some(process)
     }
 
     /// Starts a server by that command, its log in that file, and waits until it is ready there; `None` where it
@@ -87,7 +93,8 @@ impl Process {
     ) -> Option<Self> {
         let stderr = std::fs::File::create(&log).expect("a log");
         let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
-        let mut process = Self { child: command.spawn().expect("the command"), log, address };
+        let mut process =
+            Self { child: command.spawn().expect("the command"), log, address, websocket: address };
         process.answers(check).await.then_some(process)
     }
 

@@ -1,0 +1,126 @@
+//! `subscription_*`. Without a `subscriber`, it is the connection itself that subscribes.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::Call;
+use crate::api::resources::shapes::Document;
+use crate::auth::Identity;
+use crate::error::{Error, Result};
+use crate::model::{Metadata, QueueName, Subscription, SubscriptionId};
+use crate::service::{Start, Subscriber, SubscriptionView};
+use crate::websocket::envelope::Request;
+use crate::websocket::hub::Hub;
+use crate::websocket::push::Push;
+use crate::websocket::reply::Reply;
+use crate::websocket::requests::Then;
+
+/// `subscription_create`: 201, and what is pushed from then on; 409 where the connection has subscribed already.
+pub(in crate::websocket) async fn create(
+    hub: &Hub,
+    connection: Uuid,
+    identity: &Arc<Identity>,
+    request: &Request,
+) -> (Reply, Then) {
+    match subscribe(hub, connection, identity, request).await {
+        Ok((reply, push)) => (reply, Then::Subscribed(Box::new(push))),
+        Err(Error::SubscriptionExists) => {
+            let words =
+                format!("Subscription {} not created.", request.text("queue_name").unwrap_or_default());
+            (Reply::sentence(request, StatusCode::CONFLICT, &words), Then::Nothing)
+        }
+        Err(error) => (Reply::failure(request, &error), Then::Nothing),
+    }
+}
+
+async fn subscribe(
+    hub: &Hub,
+    connection: Uuid,
+    identity: &Arc<Identity>,
+    request: &Request,
+) -> Result<(Reply, Push)> {
+    let call = Call::admit(hub.service(), identity, request)?;
+    let (queue, start, options) = (call.new_queue()?, start(request)?, options(request)?);
+    let address = request.text("subscriber");
+    let subscriber = address.as_deref().map_or(Subscriber::Connection(connection), Subscriber::Address);
+    let id =
+        call.service.subscribe(&call.context, queue, subscriber, request.integer("ttl"), options).await?;
+    // From here on the subscription ends with whoever holds the lease, whatever becomes of this request.
+    let lease = hub.leases.hold(&call.context.project, queue, id);
+    let marked = start.is_some();
+    let follower = call.service.follow(&call.context, queue, start.unwrap_or(Start::Now)).await?;
+    let body =
+        json!({ "subscription_id": id.to_string(), "message": format!("Subscription {queue} created.") });
+    let push = Push::new(queue.clone(), marked, lease, follower);
+    Ok((call.json(StatusCode::CREATED, body.to_string()), push))
+}
+
+/// Where `from` lets pushing begin; `None` where it is not given, and frames are in the reference's bare shape.
+fn start(request: &Request) -> Result<Option<Start>> {
+    match (request.value("from"), request.text("from").as_deref()) {
+        (None, _) => Ok(None),
+        (Some(_), Some("now")) => Ok(Some(Start::Now)),
+        (Some(_), Some(marker)) => Ok(Some(Start::Behind(marker.to_owned()))),
+        (Some(_), None) => Err(Error::invalid(r#"The value of "from" must be a marker or "now"."#)),
+    }
+}
+
+fn options(request: &Request) -> Result<Metadata> {
+    let Some((_, options)) = request.value("options") else { return Ok(Metadata::new()) };
+    Subscription::options_of(options).ok_or(Error::invalid("Options must be a dict."))
+}
+
+/// `subscription_list`
+pub(super) async fn list(call: &Call<'_>, queue: &QueueName) -> Result<Reply> {
+    let (marker, limit) = (call.request.text("marker"), call.request.integer("limit"));
+    let page = call.service.subscriptions(&call.context, queue, marker.as_deref(), limit).await?;
+    Ok(call.json(StatusCode::OK, Document::list("subscriptions", &page, item).end()))
+}
+
+/// The listing of what has no subscriptions.
+pub(super) fn none(call: &Call<'_>) -> Reply {
+    call.json(StatusCode::OK, Document::list::<SubscriptionView>("subscriptions", &[], item).end())
+}
+
+/// `subscription_get`
+pub(super) async fn get(call: &Call<'_>, queue: &QueueName) -> Result<Reply> {
+    let id = call.text("subscription_id");
+    match call.service.subscription(&call.context, queue, &id).await {
+        Ok(subscription) => Ok(call.json(StatusCode::OK, described(&subscription).to_string())),
+        Err(Error::SubscriptionMissing(_)) => Ok(missing(call)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The answer for a subscription that is gone, or never was.
+pub(super) fn missing(call: &Call<'_>) -> Reply {
+    let (id, queue) = (call.text("subscription_id"), call.text("queue_name"));
+    let exception = format!("Subscription {id} does not exist");
+    let error = format!("Subscription {id} for queue {queue} does not exist.");
+    call.json(StatusCode::NOT_FOUND, json!({ "exception": exception, "error": error }).to_string())
+}
+
+/// `subscription_delete`
+pub(super) async fn delete(call: &Call<'_>, queue: &QueueName) -> Result<Reply> {
+    call.service.unsubscribe(&call.context, queue, &call.text("subscription_id")).await?;
+    Ok(deleted(call))
+}
+
+/// The answer for a subscription that is gone, or never was.
+pub(super) fn deleted(call: &Call<'_>) -> Reply {
+    call.sentence(StatusCode::NO_CONTENT, &format!("Subscription {} removed.", call.text("subscription_id")))
+}
+
+fn item(document: &mut Document, subscription: &SubscriptionView) {
+    document.raw(&described(subscription).to_string());
+}
+
+fn described(subscription: &SubscriptionView) -> serde_json::Value {
+    let SubscriptionView { id: SubscriptionId(id), source, subscriber, ttl, age, options, confirmed } =
+        subscription;
+    json!({ "id": id.to_string(), "source": source.as_str(), "subscriber": subscriber, "ttl": ttl, "age": age,
+            "options": options, "confirmed": confirmed })
+}

@@ -1,0 +1,92 @@
+//! Who sends the requests of a connection (websocket.md 4).
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, StatusCode};
+use serde_json::json;
+
+use super::Hub;
+use super::envelope::Request;
+use super::reply::Reply;
+use super::requests::Then;
+use super::schema::Action;
+use super::signed;
+use crate::auth::{Caller, Identity, Proven};
+use crate::error::{Error, Result};
+
+/// The refusal of one who has not proved who it is, in the reference's spelling.
+const NOBODY: &str = "Not authentified.";
+
+/// The refusal of one who names another project than the proved one.
+const ELSEWHERE: &str = "Not authenticated.";
+
+/// The headers of an `authenticate` that prove something.
+const HEADERS: [&str; 2] = ["X-Auth-Token", "X-Service-Token"];
+
+/// Carries out `authenticate`. Without an authentication strategy everybody is welcome.
+pub(super) async fn answer(hub: &Hub, request: &Request) -> (Reply, Then) {
+    let welcome = || Reply::json(request, StatusCode::OK, *br#"{"message":"Authentified."}"#);
+    let (reply, then) = if hub.gate.is_open() {
+        (welcome(), Then::Nothing)
+    } else {
+        match hub.gate.admit(&as_http(request), "").await {
+            Ok(caller) => (welcome(), proven(caller).map_or(Then::Nothing, Then::Authenticated)),
+            Err(error) => (failed(request, &error), Then::Nothing),
+        }
+    };
+    (reply.without_echo(Action::Authenticate), then)
+}
+
+/// The request of which the rules of application credentials judge: a POST to the root.
+fn as_http(request: &Request) -> Parts {
+    let (mut parts, ()) = HttpRequest::new(()).into_parts();
+    parts.method = Method::POST;
+    for name in HEADERS {
+        let Some(value) = request.header(name) else { continue };
+        // A token that no header can hold is none.
+        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap_or(HeaderValue::from_static("?"));
+        if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+            parts.headers.insert(name, value);
+        }
+    }
+    parts
+}
+
+fn failed(request: &Request, error: &Error) -> Reply {
+    crate::api::log(error);
+    Reply::json(request, error.status(), json!({ "error": "Authentication failed." }).to_string())
+}
+
+/// Who the headers of a handshake prove its sender to be; nobody where they hold no token.
+pub(super) async fn by_headers(hub: &Hub, headers: &HeaderMap) -> Result<Option<Proven>> {
+    let Some(token) = headers.get("x-auth-token").filter(|_| !hub.gate.is_open()) else { return Ok(None) };
+    let (mut parts, ()) = HttpRequest::new(()).into_parts();
+    parts.method = Method::POST;
+    parts.headers.insert("x-auth-token", token.clone());
+    Ok(proven(hub.gate.admit(&parts, "").await?))
+}
+
+fn proven(caller: Caller) -> Option<Proven> {
+    match caller {
+        Caller::Believed => None,
+        Caller::Proved(proven) => Some(proven),
+    }
+}
+
+/// Who sends a request, or why it is refused. `who` is who its connection belongs to.
+pub(super) fn caller(
+    hub: &Hub,
+    who: Option<Arc<Identity>>,
+    request: &Request,
+) -> std::result::Result<Arc<Identity>, &'static str> {
+    if hub.gate.is_open() {
+        return Ok(Arc::new(request.believed()));
+    }
+    let Some(identity) = who else {
+        return signed::identity(hub, request).ok_or(NOBODY);
+    };
+    let project = request.header("X-Project-ID").unwrap_or_default();
+    let own = identity.project.as_ref().is_some_and(|own| !project.is_empty() && own.as_str() == project);
+    if own { Ok(identity) } else { Err(ELSEWHERE) }
+}
