@@ -30,6 +30,7 @@ const QUEUE: (&str, &str) = ("queue_name", "param/queue_name");
 const MESSAGE: (&str, &str) = ("message_id", "param/message_id");
 const CLAIM: (&str, &str) = ("claim_id", "param/claim_id");
 const MARKER: (&str, &str) = ("marker", "param/marker");
+const WAIT: (&str, &str) = ("wait", "param/wait");
 
 /// The relations of a service without administrators: in v2 exactly those whose routes are mounted; in the older versions,
 /// which do not change any more, those that the reference lists.
@@ -150,6 +151,35 @@ const RELATIONS: &[Relation] = &[
         versions: AFTER_V1,
         template: "/queues/{queue_name}/claims{?limit}",
         variables: &[QUEUE, ("limit", "param/claim_limit")],
+        methods: &["POST"],
+    },
+    // Extensions of ours: the same with a time to wait for messages.
+    Relation {
+        name: "rel/messages_wait",
+        versions: V2,
+        template: "/queues/{queue_name}/messages{?marker,limit,echo,include_claimed,wait}",
+        variables: &[
+            QUEUE,
+            MARKER,
+            ("limit", "param/messages_limit"),
+            ("echo", "param/echo"),
+            ("include_claimed", "param/include_claimed"),
+            WAIT,
+        ],
+        methods: &["GET"],
+    },
+    Relation {
+        name: "rel/messages_pop_wait",
+        versions: V2,
+        template: "/queues/{queue_name}/messages{?pop,wait}",
+        variables: &[QUEUE, ("pop", "param/pop"), WAIT],
+        methods: &["DELETE"],
+    },
+    Relation {
+        name: "rel/post_claim_wait",
+        versions: V2,
+        template: "/queues/{queue_name}/claims{?limit,wait}",
+        variables: &[QUEUE, ("limit", "param/claim_limit"), WAIT],
         methods: &["POST"],
     },
     Relation {
