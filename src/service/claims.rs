@@ -1,5 +1,6 @@
 //! Claims: create, read, renew, release.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::messages::Taken;
@@ -70,6 +71,13 @@ impl Hold {
     /// The answer has reached its client, as far as anybody can tell.
     pub fn keep(mut self) {
         self.0 = None;
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let claim = self.0.as_ref().map(|held| held.2);
+        f.debug_tuple("Hold").field(&claim).finish()
     }
 }
 

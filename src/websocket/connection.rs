@@ -20,6 +20,7 @@ use super::socket::{End, Incoming, Socket};
 use super::{Hub, code};
 use crate::auth::Proven;
 use crate::server::{Peer, Phase};
+use crate::service::Hold;
 
 /// Serves one connection until it is closed. `proven` is who the handshake proved the client to be.
 pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
@@ -62,6 +63,8 @@ struct Connection<S> {
     session: Session<Arrived>,
     running: Vec<(Turn, Running)>,
     pushes: Pushes,
+    /// Claims of which the client learns by what is queued; they are released where that is never written.
+    claimed: Vec<Hold>,
     /// When the timer fires.
     wakes_at: Instant,
     ping_at: Instant,
@@ -84,6 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             session: Session::new(settings.in_flight, settings.rate, proven),
             running: Vec::new(),
             pushes: Pushes::default(),
+            claimed: Vec::new(),
             wakes_at,
             ping_at: wakes_at,
             pinged: false,
@@ -156,7 +160,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn flush(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         let before = self.socket.queued();
         match self.socket.poll_flush(cx) {
-            Poll::Ready(Ok(())) => self.stalled = None,
+            Poll::Ready(Ok(())) => {
+                self.stalled = None;
+                self.claimed.drain(..).for_each(Hold::keep);
+            }
             Poll::Ready(Err(_)) => return Err(End::Gone),
             Poll::Pending => {}
         }
@@ -210,6 +217,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.note_expiry();
             }
             Then::Subscribed(push) => self.pushes.begin(*push, done.answer.kind),
+            Then::Claimed(hold) => self.claimed.push(hold),
         }
     }
 

@@ -21,6 +21,7 @@ use super::socket::Kind;
 use super::{Hub, authenticate};
 use crate::auth::{Identity, Proven};
 use crate::error::Error;
+use crate::service::Hold;
 use crate::telemetry::{self, Metric};
 
 /// The name of a frame in metrics whose action could not be read.
@@ -57,6 +58,8 @@ pub(super) enum Then {
     Authenticated(Proven),
     /// Messages are pushed from now on.
     Subscribed(Box<Push>),
+    /// The client has a claim, once it has the answer.
+    Claimed(Hold),
 }
 
 impl From<Kind> for Encoding {
@@ -138,7 +141,11 @@ async fn answer(hub: &Hub, connection: Uuid, who: Option<Arc<Identity>>, request
     log(&identity);
     match request.action() {
         Action::SubscriptionCreate => subscriptions::create(hub, connection, &identity, request).await,
-        _ => (hub.actions.perform(&identity, request).await, Then::Nothing),
+        _ => {
+            let mut reply = hub.actions.perform(&identity, request).await;
+            let then = reply.take_hold().map_or(Then::Nothing, Then::Claimed);
+            (reply, then)
+        }
     }
 }
 

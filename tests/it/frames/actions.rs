@@ -1,7 +1,7 @@
 //! Queues and claims in frames, beyond what was recorded.
 
 use serde_json::{Value, json};
-use zaqar::websocket::{Encoding, Offer};
+use zaqar::websocket::Encoding;
 
 use super::desk::{CLIENT, Desk};
 
@@ -159,15 +159,44 @@ async fn the_grace_of_an_updated_claim_is_an_integer() {
 }
 
 #[tokio::test]
-async fn a_claim_is_named_by_its_reply() {
-    let desk = Desk::with(Encoding::Json, zaqar::service::Settings::default(), Offer::default());
+async fn a_claim_that_was_waited_for_is_let_go_with_its_reply() {
+    let desk = Desk::new(Encoding::Json);
     desk.post("q", json!([{ "body": 1 }])).await;
     let headers = json!({ "Client-ID": CLIENT, "X-Project-ID": "p" });
-    let frame = json!({ "action": "claim_create", "headers": headers, "body": { "queue_name": "q" } });
-    let reply = desk.answer(Encoding::Json, frame.to_string().into()).await;
-    let (queue, claim) = reply.claimed().unwrap();
-    let sent = super::desk::read(Encoding::Json, &reply.encode());
-    assert_eq!((queue.as_str(), json!(claim.to_string())), ("q", sent["body"]["claim_id"].clone()));
-    let nothing = desk.answer(Encoding::Json, frame.to_string().into()).await;
-    assert_eq!((nothing.status(), nothing.claimed()), (204, None));
+    let claim = async |wait: u64| {
+        let body = json!({ "queue_name": "q", "wait": wait });
+        let frame = json!({ "action": "claim_create", "headers": headers, "body": body });
+        desk.answer(Encoding::Json, frame.to_string().into()).await
+    };
+    let mut reply = claim(60).await;
+    assert_eq!(reply.status(), 201);
+    let hold = reply.take_hold();
+    drop(reply);
+    assert_eq!(claim(0).await.status(), 204);
+    drop(hold);
+    // The next one waits until it is let go, and is kept.
+    let mut reply = claim(60).await;
+    assert_eq!(reply.status(), 201);
+    reply.take_hold().unwrap().keep();
+    assert_eq!(claim(0).await.status(), 204);
+    // Without waiting there is nothing to let go.
+    desk.post("q", json!([{ "body": 2 }])).await;
+    assert!(claim(0).await.take_hold().is_none());
+    assert_eq!(claim(0).await.status(), 204);
+}
+
+#[tokio::test]
+async fn waiting_has_its_limits() {
+    let desk = Desk::new(Encoding::Json);
+    for (action, more) in [
+        ("claim_create", json!({})),
+        ("message_list", json!({})),
+        ("message_delete_many", json!({ "pop": 1 })),
+    ] {
+        for wait in [json!(-1), json!(61), json!("1"), json!(1.0), json!(null)] {
+            let mut body = more.clone();
+            (body["queue_name"], body["wait"]) = (json!("q"), wait);
+            assert_eq!(desk.ask(action, body.clone()).await.0, 400, "{action} {body}");
+        }
+    }
 }

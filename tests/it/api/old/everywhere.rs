@@ -68,11 +68,13 @@ async fn a_queue_is_the_same_in_every_version() {
             assert_eq!(bodies(&listed), VERSIONS, "{version}");
         }
         // What v1 posted, v2 claims, and v1.1 deletes with that claim.
-        let claimed = client.post("/v2/queues/q/claims?limit=1", &json!({ "ttl": 60, "grace": 60 })).await.expect(201);
+        let claimed =
+            client.post("/v2/queues/q/claims?limit=1", &json!({ "ttl": 60, "grace": 60 })).await.expect(201);
         assert_eq!(bodies(&claimed.json()), ["v1"]);
         let href = claimed.json()["messages"][0]["href"].as_str().unwrap().to_owned();
         client.delete(&href.replace("/v2/", "/v1.1/")).await.expect(204);
-        let claimed = client.post("/v1/queues/q/claims", &json!({ "ttl": 60, "grace": 60 })).await.expect(201);
+        let claimed =
+            client.post("/v1/queues/q/claims", &json!({ "ttl": 60, "grace": 60 })).await.expect(201);
         assert_eq!(bodies(&claimed.json()), ["v1.1", "v2"]);
         let claim = claimed.header("location").unwrap().replace("/v1/", "/v2/");
         assert_eq!(bodies(&client.get(&claim).await.expect(200).json()), ["v1.1", "v2"]);

@@ -19,7 +19,10 @@ async fn started(store: Store) -> (TestApp, Client) {
 
 /// Two messages, as v1 posts them: the answer.
 async fn post_two(client: &Client) -> crate::support::client::Answer {
-    client.post(MESSAGES, &json!([{ "ttl": 300, "body": { "n": 1 } }, { "ttl": 400, "body": null }])).await.expect(201)
+    client
+        .post(MESSAGES, &json!([{ "ttl": 300, "body": { "n": 1 } }, { "ttl": 400, "body": null }]))
+        .await
+        .expect(201)
 }
 
 #[tokio::test]
@@ -129,7 +132,11 @@ async fn a_post_names_every_field_and_creates_no_queue() {
         (json!([]), "No messages to enqueu."),
         (json!("x"), "Request body could not be parsed."),
     ] {
-        assert_eq!(client.post(MESSAGES, &body).await.expect(400).json()["description"], description, "{body}");
+        assert_eq!(
+            client.post(MESSAGES, &body).await.expect(400).json()["description"],
+            description,
+            "{body}"
+        );
     }
     client.post(MESSAGES, &json!([{ "ttl": 59, "body": 1 }])).await.expect(400);
     client.post(MESSAGES, &json!([{ "ttl": 60, "body": 1, "delay": "x", "more": [] }])).await.expect(201);
@@ -145,7 +152,8 @@ async fn a_claim_needs_its_terms_and_is_a_bare_array() {
             client.post(claims, &body).await.expect(400);
         }
         send(client.request(Method::POST, claims)).await.expect(400);
-        let claimed = client.post(&format!("{claims}?limit=1"), &json!({ "ttl": 300, "grace": 60 })).await.expect(201);
+        let claimed =
+            client.post(&format!("{claims}?limit=1"), &json!({ "ttl": 300, "grace": 60 })).await.expect(201);
         let claim = claimed.header("location").unwrap().to_owned();
         let id = claim.strip_prefix("/v1/queues/q/claims/").unwrap();
         let href = format!("{MESSAGES}/{}", ids[0]);
@@ -190,7 +198,10 @@ async fn statistics_are_of_queues_that_exist() {
     let stats = client.get("/v1/queues/q/stats").await.expect(200);
     assert_eq!(stats.header("content-location"), Some("/v1/queues/q/stats"));
     let stats = &stats.json()["messages"];
-    assert_eq!((&stats["free"], &stats["oldest"]["href"]), (&json!(2), &json!(format!("{MESSAGES}/{}", ids[0]))));
+    assert_eq!(
+        (&stats["free"], &stats["oldest"]["href"]),
+        (&json!(2), &json!(format!("{MESSAGES}/{}", ids[0])))
+    );
     let keys: Vec<_> = stats["newest"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(keys, ["age", "created", "href"]);
 }
@@ -206,7 +217,8 @@ async fn clients_and_projects_may_be_left_out() {
         send(bare(Method::PUT, QUEUE)).await.expect(201);
         // The project without a name is nobody else's.
         assert_eq!(client.get("/v1/queues").await.expect(204).bytes, "");
-        let post = |request: reqwest::RequestBuilder| request.json(&json!([{ "ttl": 300, "body": "nameless" }]));
+        let post =
+            |request: reqwest::RequestBuilder| request.json(&json!([{ "ttl": 300, "body": "nameless" }]));
         let refused = send(post(bare(Method::POST, MESSAGES))).await.expect(400);
         assert_eq!(refused.json()["title"], "Missing header value");
         send(bare(Method::GET, MESSAGES)).await.expect(400);

@@ -23,7 +23,11 @@ async fn metadata_is_what_was_stored() {
         client.put_json("/v1.1/queues/q", &json!({ "k": 2 })).await.expect(204);
         assert_eq!(client.get("/v1.1/queues/q").await.expect(200).json(), metadata);
         // What are filters and extensions in v2 mean nothing here.
-        let listed = client.get("/v1.1/queues?detailed=true&name=x&k=other&with_count=nonsense").await.expect(200).json();
+        let listed = client
+            .get("/v1.1/queues?detailed=true&name=x&k=other&with_count=nonsense")
+            .await
+            .expect(200)
+            .json();
         let next = json!([{ "rel": "next", "href": "/v1.1/queues?detailed=true&marker=q" }]);
         let queue = json!({ "name": "q", "metadata": metadata, "href": "/v1.1/queues/q" });
         assert_eq!(listed, json!({ "queues": [queue], "links": next }));
@@ -42,13 +46,19 @@ async fn messages_are_those_of_v2_without_delays() {
         let app = with_old(store, "").await;
         let client = app.client("p");
         let list = |messages: Value| json!({ "messages": messages });
-        let posted = client.post(MESSAGES, &list(json!([{ "body": 1, "delay": "x" }, { "ttl": 60, "body": 2 }]))).await;
+        let posted = client
+            .post(MESSAGES, &list(json!([{ "body": 1, "delay": "x" }, { "ttl": 60, "body": 2 }])))
+            .await;
         let posted = posted.expect(201);
         let ids = posted.ids();
         let hrefs: Vec<_> = ids.iter().map(|id| format!("{MESSAGES}/{id}")).collect();
         assert_eq!(posted.json(), json!({ "resources": hrefs }));
-        let listed = client.get(&format!("{MESSAGES}?echo=true&include_delayed=nonsense")).await.expect(200).json();
-        assert_eq!(listed["messages"][0], json!({ "id": ids[0], "href": hrefs[0], "ttl": 3600, "age": 0, "body": 1 }));
+        let listed =
+            client.get(&format!("{MESSAGES}?echo=true&include_delayed=nonsense")).await.expect(200).json();
+        assert_eq!(
+            listed["messages"][0],
+            json!({ "id": ids[0], "href": hrefs[0], "ttl": 3600, "age": 0, "body": 1 })
+        );
         let next = listed["links"][0]["href"].as_str().unwrap();
         assert!(next.starts_with(&format!("{MESSAGES}?echo=true&marker=")), "{next}");
         let found = client.get(&format!("{MESSAGES}?ids={}", ids.join(","))).await.expect(200).json();
@@ -95,7 +105,8 @@ async fn pools_and_flavors_are_for_administrators_here_too() {
         assert_eq!(shown.header("content-location"), (version == "v1").then_some(&*path));
         // No limit is out of range.
         for limit in ["-1", "0", "1000"] {
-            let listed = send(admin(Method::GET, &format!("/{version}/pools?limit={limit}"))).await.expect(200);
+            let listed =
+                send(admin(Method::GET, &format!("/{version}/pools?limit={limit}"))).await.expect(200);
             assert!(listed.header("content-location").is_some() && !listed.json()["pools"][0].is_null());
         }
     }
@@ -111,7 +122,9 @@ async fn pools_and_flavors_are_for_administrators_here_too() {
     }
     assert_eq!(client.get(flavor).await.expect(200).json(), json!({ "name": "f", "href": flavor }));
     let detailed = client.get("/v1.1/flavors?detailed=true").await.expect(200).json();
-    assert!(!detailed["flavors"][0]["capabilities"].is_null() && detailed["flavors"][0]["pool_list"].is_null());
+    assert!(
+        !detailed["flavors"][0]["capabilities"].is_null() && detailed["flavors"][0]["pool_list"].is_null()
+    );
     assert_eq!(client.get("/v2/flavors/f").await.expect(200).json()["pool_list"], json!(["v1-pool"]));
     let changed = json!({ "pool_list": ["v1.1-pool"] });
     assert_eq!(send(admin(Method::PATCH, flavor).json(&changed)).await.expect(200).bytes, "");
