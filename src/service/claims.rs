@@ -1,6 +1,5 @@
 //! Claims: create, read, renew, release.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::messages::Taken;
@@ -74,8 +73,8 @@ impl Hold {
     }
 }
 
-impl fmt::Debug for Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl std::fmt::Debug for Hold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let claim = self.0.as_ref().map(|held| held.2);
         f.debug_tuple("Hold").field(&claim).finish()
     }

@@ -387,10 +387,10 @@ fn string(text: &[u8]) -> Cow<'_, str> {
 fn elements(text: &[u8]) -> Option<Vec<&[u8]>> {
     let mut scanner = Scanner::new(text).ok()?;
     let mut elements = Vec::new();
-    let read = scanner.array(|scanner| {
+    let all = scanner.array(|scanner| {
         let part = part(scanner)?;
         elements.push(&text[part.range]);
         Ok(())
     });
-    read.ok().map(|()| elements)
+    all.ok().map(|()| elements)
 }

@@ -67,7 +67,7 @@ pub struct Reply {
     status: u16,
     /// JSON.
     body: Vec<u8>,
-    /// Of a claim that was waited for.
+    /// What releases the claim that the request made.
     hold: Option<Hold>,
 }
 
@@ -103,15 +103,14 @@ impl Reply {
         Self { echo: self.echo.of_action(action), ..self }
     }
 
-    /// The same reply, which tells of this claim.
+    /// The same reply, to a request that made a claim. Where the reply is not written, the claim is released.
     #[must_use]
-    pub(super) fn holding(self, hold: Hold) -> Self {
+    pub(super) fn with_hold(self, hold: Hold) -> Self {
         Self { hold: Some(hold), ..self }
     }
 
-    /// What keeps the claim that the reply tells of, if it was waited for: to be kept when the reply is on its way, and
-    /// dropped where nobody will read it, which releases the claim.
-    pub fn take_hold(&mut self) -> Option<Hold> {
+    /// What releases the claim that the request made, unless it is kept.
+    pub(super) fn take_hold(&mut self) -> Option<Hold> {
         self.hold.take()
     }
 

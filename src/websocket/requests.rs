@@ -48,6 +48,8 @@ pub(super) type Running = Pin<Box<dyn Future<Output = Done> + Send>>;
 /// A request that was carried out.
 pub(super) struct Done {
     pub(super) answer: Answer,
+    /// What releases the claim that the request made, where its answer cannot be written.
+    pub(super) hold: Option<Hold>,
     pub(super) then: Then,
 }
 
@@ -58,8 +60,6 @@ pub(super) enum Then {
     Authenticated(Proven),
     /// Messages are pushed from now on.
     Subscribed(Box<Push>),
-    /// The client has a claim, once it has the answer.
-    Claimed(Hold),
 }
 
 impl From<Kind> for Encoding {
@@ -121,11 +121,11 @@ pub(super) fn carry_out(
     span.record(telemetry::HTTP_ROUTE, request.action().name());
     let observed = async move {
         let work = Unwinding(Box::pin(answer(&hub, connection, who, &request)));
-        let (reply, then) =
+        let (mut reply, then) =
             work.await.unwrap_or_else(|| (Reply::failure(&request, &Error::Internal), Then::Nothing));
         count(request.action().name(), &reply);
         tracing::debug!(websocket.status = reply.status(), connection.id = %connection, "answered");
-        Done { answer: Answer::from(&reply), then }
+        Done { answer: Answer::from(&reply), hold: reply.take_hold(), then }
     };
     Box::pin(observed.instrument(span))
 }
@@ -141,11 +141,7 @@ async fn answer(hub: &Hub, connection: Uuid, who: Option<Arc<Identity>>, request
     log(&identity);
     match request.action() {
         Action::SubscriptionCreate => subscriptions::create(hub, connection, &identity, request).await,
-        _ => {
-            let mut reply = hub.actions.perform(&identity, request).await;
-            let then = reply.take_hold().map_or(Then::Nothing, Then::Claimed);
-            (reply, then)
-        }
+        _ => (hub.actions.perform(&identity, request).await, Then::Nothing),
     }
 }
 

@@ -18,13 +18,7 @@ pub(super) async fn create(call: &Call<'_>, queue: &QueueName) -> Result<Reply> 
     let won = call.service.claim(&call.context, queue, requested).await?;
     let Some(Won { id, messages, hold }) = won else { return Ok(nothing_claimed(call)) };
     let document = plain_list(&messages, Some(id)).text("claim_id", &id.to_string());
-    let reply = call.json(StatusCode::CREATED, document.end());
-    if requested.wait.is_zero() {
-        // The client was there a moment ago.
-        hold.keep();
-        return Ok(reply);
-    }
-    Ok(reply.holding(hold))
+    Ok(call.json(StatusCode::CREATED, document.end()).with_hold(hold))
 }
 
 /// The answer where there is nothing to claim.
