@@ -130,6 +130,7 @@ impl App {
             stop.cancelled().await;
             self.api.readiness.stop();
             tokio::time::sleep(self.lameduck).await;
+            self.service.stop_waiting();
             shutdown.cancel();
             self.service.end_waits();
         };

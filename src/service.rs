@@ -92,6 +92,7 @@ struct Inner {
     moves: MoveLocks,
     movers: Movers,
     pumps: Pumps,
+    stopping: CancellationToken,
     tasks: TaskTracker,
     /// Cancelled when nobody is to wait any more.
     waits: CancellationToken,
@@ -127,6 +128,7 @@ impl Service {
                 moves,
                 movers: Movers::default(),
                 pumps: Pumps::default(),
+                stopping: CancellationToken::new(),
                 tasks,
                 waits: CancellationToken::new(),
             }),
@@ -141,6 +143,16 @@ impl Service {
     /// Whether clients may be other than UUIDs.
     pub fn free_client_ids(&self) -> bool {
         self.inner.settings.free_client_ids
+    }
+
+    /// Ends what waits for messages, event streams for one, because the service is about to stop.
+    pub fn stop_waiting(&self) {
+        self.inner.stopping.cancel();
+    }
+
+    /// Completes when what waits for messages is to end.
+    pub async fn stopping(&self) {
+        self.inner.stopping.cancelled().await;
     }
 
     /// The clock that the service goes by.

@@ -19,4 +19,5 @@ mod sql;
 mod support;
 mod tenants;
 mod token_cache;
+mod waiting;
 mod websocket;
