@@ -2,6 +2,8 @@
 
 mod authenticate;
 mod handshake;
+mod kill;
 mod limits;
 mod order;
 mod push;
+mod soak;
