@@ -14,7 +14,7 @@ mod tokens;
 mod validator;
 
 pub use self::cache::{CacheSettings, Protection, SharedCache, Strategy, TokenCache};
-pub use self::gate::{Caller, Gate};
+pub use self::gate::{Caller, Gate, Proven};
 pub use self::identity::{Identity, Named};
 pub use self::jws::{Jws, RepositoryError};
 pub use self::keystone::{

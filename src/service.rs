@@ -23,12 +23,14 @@ mod share;
 mod subscriptions;
 mod sweep;
 pub mod vault;
+mod waiting;
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use self::claims::ClaimAnswer;
+pub use self::claims::{ClaimAnswer, ClaimRequested, Won};
 pub use self::context::Context;
 use self::dead_letters::MoveLocks;
 pub use self::feed::Feed;
@@ -46,6 +48,7 @@ pub use self::share::{PresignedUrl, ShareTerms, Shared};
 pub use self::subscriptions::{CONNECTION_LEASE, Subscriber, SubscriptionView};
 pub use self::sweep::Sweeper;
 use self::vault::Vault;
+pub use self::waiting::MAX_WAIT;
 use crate::auth::SigningKey;
 use crate::clock::Clock;
 use crate::model::PoolName;
@@ -89,7 +92,10 @@ struct Inner {
     moves: MoveLocks,
     movers: Movers,
     pumps: Pumps,
+    stopping: CancellationToken,
     tasks: TaskTracker,
+    /// Cancelled when nobody is to wait any more.
+    waits: CancellationToken,
 }
 
 impl Service {
@@ -122,7 +128,9 @@ impl Service {
                 moves,
                 movers: Movers::default(),
                 pumps: Pumps::default(),
+                stopping: CancellationToken::new(),
                 tasks,
+                waits: CancellationToken::new(),
             }),
         }
     }
@@ -135,6 +143,16 @@ impl Service {
     /// Whether clients may be other than UUIDs.
     pub fn free_client_ids(&self) -> bool {
         self.inner.settings.free_client_ids
+    }
+
+    /// Ends what waits for messages, event streams for one, because the service is about to stop.
+    pub fn stop_waiting(&self) {
+        self.inner.stopping.cancel();
+    }
+
+    /// Completes when what waits for messages is to end.
+    pub async fn stopping(&self) {
+        self.inner.stopping.cancelled().await;
     }
 
     /// The clock that the service goes by.

@@ -20,6 +20,11 @@ pub(crate) fn takes_json(headers: &HeaderMap) -> bool {
     matches!(accept.as_str(), "application/json" | "*/*") || quality(&accept, "application", "json") > 0
 }
 
+/// Whether the client takes server-sent events.
+pub(crate) fn takes_events(headers: &HeaderMap) -> bool {
+    header(headers).is_none_or(|accept| quality(&accept, "text", "event-stream") > 0)
+}
+
 /// The form in which the client prefers errors.
 pub(crate) fn preference(headers: &HeaderMap) -> Preference {
     let Some(accept) = header(headers) else { return Preference::Json };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -19,6 +20,7 @@ use super::query::Query;
 use super::version::Version;
 use super::{Api, body, extract, respond};
 use crate::auth::{Caller, Gate};
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::QueueName;
 use crate::model::json::{self, BodyError};
@@ -44,6 +46,7 @@ macro_rules! route {
             rule: $rule,
             mounted: $crate::api::dispatch::mounted!($($mounted)?),
             located: $crate::api::dispatch::Located::Never,
+            streams: false,
             handler: |call| Box::pin($handler(call)),
         }
     };
@@ -61,6 +64,8 @@ pub struct Route {
     /// Where it is mounted.
     pub mounted: Mounted,
     pub(crate) located: Located,
+    /// Whether it answers with server-sent events.
+    pub(crate) streams: bool,
     pub(crate) handler: Handler,
 }
 
@@ -68,6 +73,12 @@ impl Route {
     /// The same with `Content-Location` in its answers.
     pub(crate) const fn located(mut self, located: Located) -> Self {
         self.located = located;
+        self
+    }
+
+    /// The same as a stream of events.
+    pub(crate) const fn streaming(mut self) -> Self {
+        self.streams = true;
         self
     }
 }
@@ -110,6 +121,7 @@ pub(crate) struct Call {
     pooling: bool,
     uri: http::Uri,
     queue: Option<QueueName>,
+    expires: Option<Timestamp>,
     id: String,
     headers: HeaderMap,
     body: Body,
@@ -121,9 +133,20 @@ impl Call {
         self.queue.as_ref().ok_or(Error::Internal)
     }
 
+    /// When the caller's proof counts no more, if it has an end: what lasts longer than a request ends then.
+    pub(crate) fn expires(&self) -> Option<Timestamp> {
+        self.expires
+    }
+
     /// The id at the end of the path, as it was sent.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// How long the client waits for messages where there are none: an extension of v2.
+    pub(crate) fn wait(&self) -> Result<Duration> {
+        let asked = if self.version == Version::V2 { self.query.integer("wait")? } else { None };
+        Service::waiting_time(asked)
     }
 
     /// Whether routes of that kind are mounted.
@@ -318,7 +341,8 @@ fn call(
 ) -> Result<Call> {
     let headers = &parts.headers;
     extract::not_a_form(headers)?;
-    extract::takes_json(headers)?;
+    let streams = resource.methods.iter().any(|route| route.streams && route.method == parts.method);
+    extract::takes_answer(headers, streams)?;
     let context = extract::context(parts, caller, &resource.service, resource.version, resource.owner)?;
     // A path whose escapes are not UTF-8 names no queue.
     let parameters = parameters.ok_or(Error::QueueIdentification)?;
@@ -337,7 +361,9 @@ fn call(
         uri: parts.uri.clone(),
         query: Query::parse(parts.uri.query().unwrap_or("")),
         queue,
-        id: parameter("id").unwrap_or("").to_owned(),
+        expires: caller.expires(),
+        // Where a route names it outright it is a parameter all the same, to those who know no such route.
+        id: parameter("id").or(parts.uri.path().rsplit('/').next()).unwrap_or("").to_owned(),
         headers: headers.clone(),
         body,
     })

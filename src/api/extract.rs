@@ -23,9 +23,10 @@ pub(crate) fn not_a_form(headers: &HeaderMap) -> Result<()> {
     if refused { Err(Error::FormEncoded) } else { Ok(()) }
 }
 
-/// Refuses a client that takes no JSON.
-pub(crate) fn takes_json(headers: &HeaderMap) -> Result<()> {
-    if accept::takes_json(headers) { Ok(()) } else { Err(Error::NotAcceptable) }
+/// Refuses a client that takes no JSON, nor events where they are `streams`.
+pub(crate) fn takes_answer(headers: &HeaderMap, streams: bool) -> Result<()> {
+    let taken = accept::takes_json(headers) || streams && accept::takes_events(headers);
+    if taken { Ok(()) } else { Err(Error::NotAcceptable) }
 }
 
 /// The caller, with the header `Client-ID`, checked in this order. The project is the one that the gate proved, or

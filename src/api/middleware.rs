@@ -12,7 +12,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::SizeAbove;
+use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -41,7 +41,9 @@ pub(crate) fn around(routes: Router, api: &Api) -> Router {
     let routes = routes.layer(from_fn(observe));
     // gzip for clients that ask for it.
     if api.compress {
-        return routes.layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESS_FROM)));
+        // Events must not wait in a compressor until there are enough of them.
+        let worthwhile = SizeAbove::new(COMPRESS_FROM).and(NotForContentType::SSE);
+        return routes.layer(CompressionLayer::new().compress_when(worthwhile));
     }
     routes
 }

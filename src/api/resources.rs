@@ -13,3 +13,4 @@ pub(crate) mod purge;
 pub(crate) mod queues;
 pub(crate) mod shapes;
 pub(crate) mod share;
+pub(crate) mod stream;

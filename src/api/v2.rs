@@ -4,7 +4,9 @@ use http::Method;
 
 use super::dispatch::Located::Found;
 use super::dispatch::{Mounted, Route, route};
-use super::resources::{claims, flavors, health, home, messages, migrations, pools, purge, queues, share};
+use super::resources::{
+    claims, flavors, health, home, messages, migrations, pools, purge, queues, share, stream,
+};
 use crate::policy::Rule;
 
 /// Every route of the version: method, path, policy rule, handler.
@@ -24,6 +26,9 @@ pub(super) const ROUTES: &[Route] = &[
     route!(POST "/v2/queues/{queue}/messages", Some(Rule::MessagesCreate), messages::post),
     route!(GET "/v2/queues/{queue}/messages", Some(Rule::MessagesGetAll), messages::list_or_get),
     route!(DELETE "/v2/queues/{queue}/messages", Some(Rule::MessagesDeleteAll), messages::delete_or_pop),
+    route!(GET "/v2/queues/{queue}/messages/stream", Some(Rule::MessagesGetAll), stream::get).streaming(),
+    // To delete is to delete a message, whatever its id.
+    route!(DELETE "/v2/queues/{queue}/messages/stream", Some(Rule::MessagesDelete), messages::delete),
     route!(GET "/v2/queues/{queue}/messages/{id}", Some(Rule::MessagesGet), messages::get),
     route!(DELETE "/v2/queues/{queue}/messages/{id}", Some(Rule::MessagesDelete), messages::delete),
     route!(POST "/v2/queues/{queue}/claims", Some(Rule::ClaimsCreate), claims::create),

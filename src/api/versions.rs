@@ -20,7 +20,8 @@ pub(crate) fn router_at(path: &str, api: &Api) -> Router {
 
 async fn answer(document: Arc<str>, request: Request) -> Response<Body> {
     let headers = request.headers();
-    let checked: Result<()> = extract::not_a_form(headers).and_then(|()| extract::takes_json(headers));
+    let checked: Result<()> =
+        extract::not_a_form(headers).and_then(|()| extract::takes_answer(headers, false));
     match (request.method(), checked) {
         (&Method::OPTIONS, _) => respond::empty(StatusCode::OK),
         (_, Err(error)) => respond::error(&error, headers),

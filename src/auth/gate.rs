@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http::request::Parts;
 
 use super::{Identity, Presigned, Tokens, believed};
+use crate::clock::Timestamp;
 use crate::error::Result;
 
 /// Decides who calls. Cheap to clone.
@@ -22,7 +23,17 @@ pub enum Caller {
     /// Authentication is off: what the headers say is believed, once the checks that come before have passed.
     Believed,
     /// Somebody whose identity is proved.
-    Proved(Arc<Identity>),
+    Proved(Proven),
+}
+
+/// Somebody who proved who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// Who that is.
+    pub identity: Arc<Identity>,
+    /// From then on the proof counts no more; `None` for nobody in particular, whom nothing proves. A request that has
+    /// begun is carried out; what lasts longer, such as a connection or a stream, ends then.
+    pub expires: Option<Timestamp>,
 }
 
 impl Gate {
@@ -56,8 +67,8 @@ impl Gate {
     /// Lets a request in, or says why not. A signature goes before anything else: what is sent beside it is not
     /// looked at (rest.md 9.3). `mounted_at` stands before the path that the request still has.
     pub async fn admit(&self, request: &Parts, mounted_at: &str) -> Result<Caller> {
-        if let Some(identity) = self.presigned.identity(request)? {
-            return Ok(Caller::Proved(Arc::new(identity)));
+        if let Some(holder) = self.presigned.admit(request)? {
+            return Ok(Caller::Proved(holder));
         }
         match &self.tokens {
             // Apart, for a validation has much to keep, and most requests need none.
@@ -72,7 +83,15 @@ impl Caller {
     pub(crate) fn identity(&self, headers: &HeaderMap) -> Result<Arc<Identity>> {
         match self {
             Self::Believed => Ok(Arc::new(believed::identity(headers)?)),
-            Self::Proved(identity) => Ok(identity.clone()),
+            Self::Proved(proven) => Ok(proven.identity.clone()),
+        }
+    }
+
+    /// From when on the caller is not known any more, if that has an end.
+    pub(crate) fn expires(&self) -> Option<Timestamp> {
+        match self {
+            Self::Believed => None,
+            Self::Proved(proven) => proven.expires,
         }
     }
 }

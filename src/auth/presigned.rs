@@ -1,13 +1,14 @@
 //! Requests that bring a pre-signed URL's values in place of a token (rest.md 9.3).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::Method;
 use http::request::Parts;
 use percent_encoding::percent_decode;
 
-use super::Identity;
 use super::signature::{Grant, SigningKey};
+use super::{Identity, Proven};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::model::{ProjectId, iso8601};
@@ -45,17 +46,17 @@ impl Presigned {
 
     /// Who sends a signed request: the project that was signed and nobody in particular, without any role. `None`
     /// where the request is not signed; a bare 404 where the signature does not cover it.
-    pub fn identity(&self, request: &Parts) -> Result<Option<Identity>> {
+    pub fn admit(&self, request: &Parts) -> Result<Option<Proven>> {
         if values(request, SIGNATURE).next().is_none() {
             return Ok(None);
         }
-        self.project(request).map(Some).map_err(|refusal| {
+        self.sender(request).map(Some).map_err(|refusal| {
             tracing::debug!(error.cause = %refusal, "a pre-signed request is refused");
             Error::NoRoute
         })
     }
 
-    fn project(&self, request: &Parts) -> std::result::Result<Identity, Refusal> {
+    fn sender(&self, request: &Parts) -> std::result::Result<Proven, Refusal> {
         let (methods, paths) = (value(request, "url-methods")?, value(request, "url-paths")?);
         let (expires, project) = (value(request, "url-expires")?, value(request, "x-project-id")?);
         let (methods, paths): (Vec<_>, Vec<_>) = (methods.split(',').collect(), paths.split(',').collect());
@@ -76,14 +77,16 @@ impl Presigned {
         project: &str,
         expires: &str,
         signature: &str,
-    ) -> std::result::Result<Identity, Refusal> {
+    ) -> std::result::Result<Proven, Refusal> {
         let expires =
             iso8601::parse(expires).filter(|end| *end > self.clock.now()).ok_or(Refusal::Expired)?;
         let grant = Grant { paths, methods, project, expires };
         if !self.key.verifies(&grant, signature) {
             return Err(Refusal::Signature);
         }
-        Ok(Identity { project: Some(ProjectId::new(project)), signed: true, ..Identity::default() })
+        let project = Some(ProjectId::new(project));
+        let identity = Identity { project, signed: true, ..Identity::default() };
+        Ok(Proven { identity: Arc::new(identity), expires: Some(expires) })
     }
 
     /// The same for a request that is none of HTTP's; its caller has looked whether paths and methods cover it.
@@ -94,7 +97,7 @@ impl Presigned {
         project: &str,
         expires: &str,
         signature: &str,
-    ) -> Option<Identity> {
+    ) -> Option<Proven> {
         fn texts(list: &[String]) -> Vec<&str> {
             list.iter().map(String::as_str).collect()
         }
@@ -147,7 +150,7 @@ pub(crate) fn parameters<'a>(
 
 fn is_listing(path: &str) -> bool {
     let rest = path.strip_prefix("/v2/queues/").and_then(|rest| rest.split_once('/'));
-    rest.is_some_and(|(_, kind)| kind == "messages")
+    rest.is_some_and(|(_, kind)| matches!(kind, "messages" | "messages/stream"))
 }
 
 /// A part of a query without its escapes.
@@ -183,8 +186,9 @@ mod tests {
             .header("x-user-id", "root")
             .header("openstack-system-scope", "all");
         let (request, ()) = request.body(()).unwrap().into_parts();
-        let who = Presigned::new(key, Clock::system()).identity(&request).unwrap().unwrap();
-        assert_eq!(who, Identity { project: Some(ProjectId::new("p")), signed: true, ..Identity::default() });
+        let who = Presigned::new(key, Clock::system()).admit(&request).unwrap().unwrap();
+        let identity = Identity { project: Some(ProjectId::new("p")), signed: true, ..Identity::default() };
+        assert_eq!(who, Proven { identity: Arc::new(identity), expires: Some(expires) });
     }
 
     #[test]

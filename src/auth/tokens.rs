@@ -11,7 +11,7 @@ use http::HeaderMap;
 use http::request::Parts;
 
 pub use self::bind::Binding;
-use super::{Identity, Token, Unavailable, Validator};
+use super::{Identity, Proven, Token, Unavailable, Validator};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 
@@ -56,8 +56,8 @@ enum Sent<'a> {
 enum Service {
     Absent,
     Invalid,
-    /// A service, and whether it may pass on tokens whose time has passed.
-    Confirmed(Arc<Identity>, bool),
+    /// A service by its token, and whether it may pass on tokens whose time has passed.
+    Confirmed(Arc<Token>, bool),
 }
 
 impl Tokens {
@@ -72,15 +72,18 @@ impl Tokens {
     }
 
     /// Who sent the request. `mounted_at` stands before its path, for access rules see the whole of it.
-    pub(super) async fn admit(&self, request: &Parts, mounted_at: &str) -> Result<Arc<Identity>> {
+    pub(super) async fn admit(&self, request: &Parts, mounted_at: &str) -> Result<Proven> {
         let service = self.service(&request.headers).await?;
         let user = self.user(request, mounted_at, &service).await?;
         match (user, service) {
-            (Some(user), Service::Absent) => Ok(user),
-            (Some(user), Service::Confirmed(service, _)) => {
-                Ok(Arc::new(Identity { service: Some(service), ..Identity::clone(&user) }))
+            (Some(user), Service::Confirmed(service, may_expire)) => {
+                Ok(passed_on(&user, &service, may_expire))
             }
-            (user, _) if self.settings.delay_decision => Ok(user.unwrap_or_default()),
+            (Some(user), Service::Absent) => Ok(proven(&user)),
+            (Some(user), Service::Invalid) if self.settings.delay_decision => Ok(proven(&user)),
+            (None, _) if self.settings.delay_decision => {
+                Ok(Proven { identity: Arc::default(), expires: None })
+            }
             _ => Err(Error::Unauthorized(self.authenticate_at.load_full())),
         }
     }
@@ -107,15 +110,10 @@ impl Tokens {
                 );
             });
         }
-        Ok(Service::Confirmed(token.identity.clone(), is_service))
+        Ok(Service::Confirmed(token, is_service))
     }
 
-    async fn user(
-        &self,
-        request: &Parts,
-        mounted_at: &str,
-        service: &Service,
-    ) -> Result<Option<Arc<Identity>>> {
+    async fn user(&self, request: &Parts, mounted_at: &str, service: &Service) -> Result<Option<Arc<Token>>> {
         let headers = &request.headers;
         let name = if headers.contains_key("x-auth-token") { "x-auth-token" } else { "x-storage-token" };
         let Sent::Token(token) = sent(headers, name) else { return Ok(None) };
@@ -131,7 +129,7 @@ impl Tokens {
             None => true,
         };
         let bound = matches!(service, Service::Absent) && !self.settings.binding.permits(&token.bind);
-        Ok((allowed && !bound).then(|| token.identity.clone()))
+        Ok((allowed && !bound).then_some(token))
     }
 
     /// The token, if there is such a one and its time has not passed.
@@ -146,6 +144,19 @@ impl Tokens {
         };
         Ok(found.filter(|token| allow_expired || !token.is_expired(self.clock.now())))
     }
+}
+
+/// Whom a user's own token proves.
+fn proven(user: &Token) -> Proven {
+    Proven { identity: user.identity.clone(), expires: Some(user.expires_at) }
+}
+
+/// Whom a user's token proves that a service passes on. Both must count; the user's only as long as it lasts, unless the
+/// service is one that may pass on what has expired.
+fn passed_on(user: &Token, service: &Token, may_expire: bool) -> Proven {
+    let identity = Identity { service: Some(service.identity.clone()), ..Identity::clone(&user.identity) };
+    let expires = if may_expire { service.expires_at } else { service.expires_at.min(user.expires_at) };
+    Proven { identity: Arc::new(identity), expires: Some(expires) }
 }
 
 /// The token in the header of that name. Given twice, it is none.

@@ -11,9 +11,8 @@ use super::envelope::Request;
 use super::reply::Reply;
 use super::requests::Then;
 use super::schema::Action;
-use super::session::Proven;
 use super::signed;
-use crate::auth::{Caller, Identity};
+use crate::auth::{Caller, Identity, Proven};
 use crate::error::{Error, Result};
 
 /// The refusal of one who has not proved who it is, in the reference's spelling.
@@ -71,7 +70,7 @@ pub(super) async fn by_headers(hub: &Hub, headers: &HeaderMap) -> Result<Option<
 fn proven(caller: Caller) -> Option<Proven> {
     match caller {
         Caller::Believed => None,
-        Caller::Proved(identity) => Some(Proven { identity, expires: None }),
+        Caller::Proved(proven) => Some(proven),
     }
 }
 
@@ -85,7 +84,7 @@ pub(super) fn caller(
         return Ok(Arc::new(request.believed()));
     }
     let Some(identity) = who else {
-        return signed::identity(hub, request).map(Arc::new).ok_or(NOBODY);
+        return signed::identity(hub, request).ok_or(NOBODY);
     };
     let project = request.header("X-Project-ID").unwrap_or_default();
     let own = identity.project.as_ref().is_some_and(|own| !project.is_empty() && own.as_str() == project);

@@ -15,9 +15,10 @@ use uuid::Uuid;
 use super::hub::Seat;
 use super::push::Pushes;
 use super::requests::{self, Arrived, Done, Running, Then};
-use super::session::{Proven, Session, Turn};
+use super::session::{Session, Turn};
 use super::socket::{End, Incoming, Socket};
 use super::{Hub, code};
+use crate::auth::Proven;
 use crate::server::{Peer, Phase};
 
 /// Serves one connection until it is closed. `proven` is who the handshake proved the client to be.

@@ -16,10 +16,10 @@ use super::envelope::{self, Request};
 use super::push::Push;
 use super::reply::Reply;
 use super::schema::Action;
-use super::session::{Proven, Turn};
+use super::session::Turn;
 use super::socket::Kind;
 use super::{Hub, authenticate};
-use crate::auth::Identity;
+use crate::auth::{Identity, Proven};
 use crate::error::Error;
 use crate::telemetry::{self, Metric};
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use tokio::time::{Duration, Instant};
 
-use crate::auth::Identity;
+use crate::auth::{Identity, Proven};
 use crate::clock::Timestamp;
 
 /// How a request stands to the others of its connection.
@@ -27,13 +27,6 @@ pub(super) enum Turn {
     Free,
     /// Between what came before it and what came after it.
     Barrier,
-}
-
-/// Somebody who proved who they are, and until when that counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Proven {
-    pub(super) identity: Arc<Identity>,
-    pub(super) expires: Option<Timestamp>,
 }
 
 /// One connection's state. `T` is a request.
@@ -212,7 +205,7 @@ mod tests {
         session.arrive(Turn::Free, 4);
         assert_eq!(begun(&mut session), [1, 3, 4]);
         session.finished(Turn::Free);
-        assert_eq!(begun(&mut session), []);
+        assert_eq!(begun(&mut session), [0_u32; 0]);
         session.finished(Turn::Ordered);
         assert_eq!(begun(&mut session), [2]);
     }
@@ -237,11 +230,11 @@ mod tests {
     #[test]
     fn an_identity_counts_until_its_end_or_the_next() {
         let mut session = session();
-        let until = |seconds| Proven {
+        let until = |seconds: i64| Proven {
             identity: Arc::default(),
             expires: Some(Timestamp::from_micros(seconds * 1_000_000)),
         };
-        let at = |seconds| Timestamp::from_micros(seconds * 1_000_000);
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
         assert!(!session.expire(at(100)), "nobody does not expire");
         session.authenticated(until(10));
         session.authenticated(until(20));

@@ -213,15 +213,7 @@ const POOL_RELATIONS: &[Relation] = &[
 
 /// `GET` of a version's root
 pub(crate) async fn get(call: Call) -> Result<Response<Body>> {
-    let version = call.version;
-    let mut resources: Map<_, _> = relations(version, call.has(Mounted::Pools))
-        .map(|relation| (relation.name_in(version), relation.document(version)))
-        .collect();
-    if call.has(Mounted::Admin) && version > Version::V1 {
-        let health = json!({ "href": format!("{}/health", version.prefix()), "hints": hints(&["GET"]) });
-        resources.insert("rel/health".into(), health);
-    }
-    let document = json!({ "resources": resources });
+    let document = document(call.version, call.has(Mounted::Pools), call.has(Mounted::Admin));
     let mut response = respond::json(StatusCode::OK, document.to_string());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json-home"));
@@ -249,6 +241,18 @@ impl Relation {
         }
         resource
     }
+}
+
+/// The document of that version, with or without what is mounted for pools and for administrators.
+pub(crate) fn document(version: Version, pools: bool, admin: bool) -> Value {
+    let mut resources: Map<_, _> = relations(version, pools)
+        .map(|relation| (relation.name_in(version), relation.document(version)))
+        .collect();
+    if admin && version > Version::V1 {
+        let health = json!({ "href": format!("{}/health", version.prefix()), "hints": hints(&["GET"]) });
+        resources.insert("rel/health".into(), health);
+    }
+    json!({ "resources": resources })
 }
 
 fn hints(methods: &[&str]) -> Value {

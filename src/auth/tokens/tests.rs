@@ -13,7 +13,8 @@ use crate::model::ProjectId;
 
 const NOW: i64 = 1_000_000_000;
 
-/// Knows tokens by their text: `member`, `service`, `both` name a role; `old-…` has expired, `bound-…` is bound,
+/// Knows tokens by their text: `member`, `service`, `both` name a role; `old-…` has expired, `long-…` lasts longer than
+/// others, `bound-…` is bound,
 /// `rules-…` has access rules that allow nothing; `down` cannot be asked for.
 #[derive(Default)]
 struct Known {
@@ -43,7 +44,9 @@ impl Validator for Known {
         let nothing = Access { rules: Box::default(), service_types: ["messaging".into()].into() };
         let token = Token {
             identity: Arc::new(identity),
-            expires_at: Timestamp::from_micros(if is("old") { NOW } else { NOW + 1 }),
+            expires_at: Timestamp::from_micros(
+                NOW + [0, 1, 9][1 - usize::from(is("old")) + usize::from(is("long"))],
+            ),
             access: is("rules").then(|| Arc::new(nothing)),
             bind: is("bound").then(|| "kerberos".into()).into_iter().collect(),
         };
@@ -75,6 +78,7 @@ async fn admit(
         .fold(Request::get("/v2/queues"), |request, (name, value)| request.header(*name, *value));
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let admitted = tokens.admit(&parts, "").await.map_err(|error| error.status().as_u16())?;
+    let admitted = admitted.identity;
     let service = admitted.service.as_ref().map(|service| service.roles.join(","));
     Ok((admitted.roles.join(","), service))
 }
@@ -168,4 +172,30 @@ async fn a_bound_token_is_refused_where_that_is_demanded() {
     assert_eq!(with(Binding::Required).await, Err(401));
     let unbound = TokenSettings { binding: Binding::Required, ..settings() };
     assert_eq!(admit(unbound, &[("x-auth-token", "member")]).await, Err(401));
+}
+
+#[tokio::test]
+async fn a_proof_counts_as_long_as_the_tokens_it_rests_on() {
+    let until = |micros| Some(Timestamp::from_micros(NOW + micros));
+    let expires = async |user: &str, service: Option<&str>, settings: TokenSettings| {
+        let clock = Clock::manual(Timestamp::from_micros(NOW));
+        let at = Arc::new(ArcSwap::from_pointee(String::new()));
+        let tokens = Tokens::new(settings, Arc::new(Known::default()), at, clock);
+        let request = Request::get("/v2/queues").header("x-auth-token", user);
+        let request =
+            service.into_iter().fold(request, |request, token| request.header("x-service-token", token));
+        tokens.admit(&request.body(()).unwrap().into_parts().0, "").await.unwrap().expires
+    };
+    assert_eq!(expires("member", None, settings()).await, until(1));
+    assert_eq!(expires("long-member", None, settings()).await, until(9));
+    assert_eq!(
+        expires("old-member", Some("long-service"), settings()).await,
+        until(9),
+        "the service stands for it"
+    );
+    assert_eq!(expires("long-member", Some("service"), settings()).await, until(1));
+    let any = || TokenSettings { service_roles_required: false, ..settings() };
+    assert_eq!(expires("member", Some("long-member"), any()).await, until(1), "no service's role");
+    let delayed = TokenSettings { delay_decision: true, ..settings() };
+    assert_eq!(expires("unknown", None, delayed).await, None, "nobody");
 }

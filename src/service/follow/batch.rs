@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use super::place::Place;
+use crate::model::ClientId;
 use crate::service::MessageView;
 
 /// A followed message.
@@ -15,6 +16,8 @@ pub struct Followed {
     pub message: MessageView,
     /// The marker behind it.
     pub marker: String,
+    /// Who posted it.
+    pub client: ClientId,
     pub(super) place: Place,
     frames: [OnceLock<Bytes>; SHAPES],
 }
@@ -37,8 +40,8 @@ pub enum FrameShape {
 const SHAPES: usize = FrameShape::Event as usize + 1;
 
 impl Followed {
-    pub(super) fn new(message: MessageView, marker: String, place: Place) -> Self {
-        Self { message, marker, place, frames: Default::default() }
+    pub(super) fn new(message: MessageView, marker: String, client: ClientId, place: Place) -> Self {
+        Self { message, marker, client, place, frames: Default::default() }
     }
 
     /// The message in that form, made by whoever asks first and kept for all others: `make` must depend on nothing but

@@ -90,10 +90,10 @@ impl Service {
 
     /// A message as followers get it; one that cannot be opened is left out, for it must not end the stream.
     fn followed(&self, known: &Known, message: Message) -> Option<Followed> {
-        let (queue, id) = (known.queue(), message.id);
+        let (queue, id, client) = (known.queue(), message.id, message.client.clone());
         let place = Place::behind(queue.epoch, message.cursor);
         match self.message_view(&queue.project, message, self.inner.clock.now()) {
-            Ok(view) => Some(Followed::new(view, place.marker(&queue.project, &queue.name), place)),
+            Ok(view) => Some(Followed::new(view, place.marker(&queue.project, &queue.name), client, place)),
             Err(error) => {
                 tracing::error!(error.cause = ?error, queue.name = %queue.name, message.id = %id, "not pushed");
                 None
