@@ -56,8 +56,7 @@ impl Nodes {
         let redis = RedisServer::start();
         let ini = cloud::ini(&redis.uri(), &cloud::database(Kind::Postgres).await);
         let states = [(); 2].map(|()| tempfile::tempdir().unwrap());
-        let mut nodes =
-            Self { processes: [None, None], states, ini, shared: Arc::default(), _redis: redis };
+        let mut nodes = Self { processes: [None, None], states, ini, shared: Arc::default(), _redis: redis };
         for node in 0..2 {
             nodes.revive(node).await;
         }
@@ -166,7 +165,10 @@ async fn killed_nodes_cost_listeners_nothing() {
     // With the first message each has a marker. Those that subscribe after one miss it; so until all have heard the same.
     let mut posters = JoinSet::new();
     posters.spawn(Arc::clone(&shared).post(0));
-    until("everybody has heard something", || all_heard.iter().all(|heard| !heard.lock().unwrap().is_empty())).await;
+    until("everybody has heard something", || {
+        all_heard.iter().all(|heard| !heard.lock().unwrap().is_empty())
+    })
+    .await;
     for turn in 1..POSTERS {
         posters.spawn(Arc::clone(&shared).post(turn));
     }

@@ -12,13 +12,13 @@ use crate::support::Process;
 use crate::support::websocket::WebSocketClient;
 
 /// Crowds, one after the other.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 4;
 
 /// Connections of each kind in a crowd.
-const EACH: usize = 20;
+const EACH: usize = 12;
 
 /// Messages to a crowd, and the bytes of one: more than the kernel and the server together hold for one who stalls.
-const MESSAGES: usize = 120;
+const MESSAGES: usize = 100;
 const SIZE: usize = 64 * 1024;
 
 /// What the last crowd may leave beyond the first two, in bytes; a reader's queue alone is 1 MiB.
