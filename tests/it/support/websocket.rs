@@ -96,8 +96,8 @@ pub(crate) async fn handshake(address: SocketAddr, line: &str, headers: &[(&str,
 
 /// The same over a stream, whose other side may be gone.
 async fn handshake_over(mut stream: TcpStream, line: &str, headers: &[(&str, &str)]) -> io::Result<Head> {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    stream.write_all(format!("{line} HTTP/1.1\r\n{headers}\r\n").as_bytes()).await?;
+    let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    stream.write_all(format!("{line} HTTP/1.1\r\n{}\r\n", headers.concat()).as_bytes()).await?;
     let mut text = Vec::new();
     while !text.ends_with(b"\r\n\r\n") {
         text.push(timeout(PATIENCE, stream.read_u8()).await.expect("in time")?);

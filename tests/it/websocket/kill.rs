@@ -177,7 +177,9 @@ async fn killed_nodes_cost_listeners_nothing() {
         until("messages are posted", || shared.acknowledged.load(Ordering::Relaxed) >= enough).await;
         let first = rng.random_range(0..2);
         let killed = if kill % 3 == 2 { vec![first, 1 - first] } else { vec![first] };
-        killed.iter().for_each(|node| nodes.kill(*node));
+        for node in &killed {
+            nodes.kill(*node);
+        }
         for node in killed {
             nodes.revive(node).await;
         }

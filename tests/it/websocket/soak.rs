@@ -55,7 +55,7 @@ async fn die(mut client: WebSocketClient, after: usize) {
         client.json().await;
     }
     // The head of a masked frame of 100 bytes, and ten of them.
-    client.send_raw(&[0x81, 0x80 | 100, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).await;
+    client.send_raw(&[0x81, 0x80 | 0x64, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).await;
 }
 
 /// One crowd, from its first connection to its last.
