@@ -118,6 +118,7 @@ pub(crate) struct Call {
     pub(crate) version: Version,
     admin_mode: bool,
     pooling: bool,
+    websocket: bool,
     uri: http::Uri,
     queue: Option<QueueName>,
     expires: Option<Timestamp>,
@@ -145,6 +146,11 @@ impl Call {
     /// Whether routes of that kind are mounted.
     pub(crate) fn has(&self, mounted: Mounted) -> bool {
         is_mounted(mounted, self.admin_mode, self.pooling)
+    }
+
+    /// Whether the WebSocket API is served beside this one.
+    pub(crate) fn has_websocket(&self) -> bool {
+        self.websocket
     }
 
     /// Refuses a request without `Client-ID` where that is needed although v1 lets it be left out elsewhere.
@@ -198,6 +204,7 @@ struct Resource {
     service: Service,
     pooling: bool,
     admin_mode: bool,
+    websocket: bool,
     owner: Owner,
     /// By name, which is also the order of an `Allow` header.
     methods: Vec<&'static Route>,
@@ -232,10 +239,16 @@ pub(crate) fn router(api: &Api, prefix: &str) -> Router {
     let nowhere = Router::new().fallback(move |request| no_route(outside.clone(), request));
     paths.into_iter().fold(nowhere, |router, (path, (version, mut methods))| {
         methods.sort_by_key(|route| route.method.as_str());
-        let (service, admin_mode, pooling) = (api.service.clone(), api.admin_mode, api.pooling);
-        let owner = owner(&methods);
-        let resource =
-            Arc::new(Resource { version, door: door.clone(), service, pooling, admin_mode, owner, methods });
+        let resource = Arc::new(Resource {
+            version,
+            door: door.clone(),
+            service: api.service.clone(),
+            pooling: api.pooling,
+            admin_mode: api.admin_mode,
+            websocket: api.websocket.is_some(),
+            owner: owner(&methods),
+            methods,
+        });
         let endpoint = any(move |parameters, request| answer(resource.clone(), parameters, request));
         // An empty last parameter is a parameter too: `/v2/queues/` names the queue "".
         match path.rsplit_once('{') {
@@ -351,6 +364,7 @@ fn call(
         version: resource.version,
         admin_mode: resource.admin_mode,
         pooling: resource.pooling,
+        websocket: resource.websocket,
         uri: parts.uri.clone(),
         query: Query::parse(parts.uri.query().unwrap_or("")),
         queue,

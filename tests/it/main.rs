@@ -15,6 +15,7 @@ mod property;
 mod redis;
 mod server;
 mod sql;
+mod stream;
 mod support;
 mod tenants;
 mod token_cache;

@@ -74,8 +74,9 @@ impl Process {
         let line: Vec<_> = wrapper.iter().chain(&line).collect();
         let mut command = Command::new(line[0]);
         command.args(&line[1..]).arg(&file);
-        let process = Self::spawn_until(check, &mut command, log, address).await?;
-        Some(Self { websocket, ..process })
+        let mut process = Self::spawn_until(check, &mut command, log, address).await?;
+        process.websocket = websocket;
+        Some(process)
     }
 
     /// Starts a server by that command, its log in that file, and waits until it is ready there; `None` where it
