@@ -14,6 +14,7 @@ mod middleware;
 pub mod query;
 pub(crate) mod resources;
 pub(crate) mod respond;
+mod taken;
 mod v1;
 mod v1_1;
 mod v2;

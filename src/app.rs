@@ -132,6 +132,7 @@ impl App {
             tokio::time::sleep(self.lameduck).await;
             self.service.stop_waiting();
             shutdown.cancel();
+            self.service.end_waits();
         };
         let drained = async {
             let (drained, ()) = tokio::join!(served, stopping);

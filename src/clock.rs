@@ -6,8 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
 /// Microseconds in a second.
 const MICROS: i64 = 1_000_000;
+
+/// After so long the system's time is looked at again: somebody may have set it.
+const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
 /// A point in time: microseconds since the Unix epoch, UTC.
 ///
@@ -62,7 +68,14 @@ impl Timestamp {
 /// Where the time comes from: the system, or a test's hand.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
-    manual: Option<Arc<AtomicI64>>,
+    manual: Option<Arc<Manual>>,
+}
+
+/// A time in somebody's hand.
+#[derive(Debug)]
+struct Manual {
+    micros: AtomicI64,
+    moved: Notify,
 }
 
 impl Clock {
@@ -73,14 +86,15 @@ impl Clock {
 
     /// A clock that stands at `start` until [`Clock::advance`] moves it.
     pub fn manual(start: Timestamp) -> Self {
-        Self { manual: Some(Arc::new(AtomicI64::new(start.micros()))) }
+        let (micros, moved) = (AtomicI64::new(start.micros()), Notify::new());
+        Self { manual: Some(Arc::new(Manual { micros, moved })) }
     }
 
     /// The time now.
     #[expect(clippy::disallowed_methods, reason = "the one reader of the time")]
     pub fn now(&self) -> Timestamp {
-        if let Some(micros) = &self.manual {
-            return Timestamp(micros.load(Ordering::SeqCst));
+        if let Some(manual) = &self.manual {
+            return Timestamp(manual.micros.load(Ordering::SeqCst));
         }
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
@@ -88,8 +102,22 @@ impl Clock {
 
     /// Moves a manual clock forward; the system's clock ignores it.
     pub fn advance(&self, by: Duration) {
-        if let Some(micros) = &self.manual {
-            micros.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        if let Some(manual) = &self.manual {
+            manual.micros.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
+            manual.moved.notify_waiters();
+        }
+    }
+
+    /// Waits until that time has come.
+    pub async fn reaches(&self, time: Timestamp) {
+        loop {
+            let moved = self.manual.as_ref().map(|manual| manual.moved.notified());
+            let left = self.now().until(time);
+            match moved {
+                _ if left.is_zero() => return,
+                Some(moved) => moved.await,
+                None => sleep(left.min(LONGEST_SLEEP)).await,
+            }
         }
     }
 }

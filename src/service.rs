@@ -23,13 +23,14 @@ mod share;
 mod subscriptions;
 mod sweep;
 pub mod vault;
+mod waiting;
 
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use self::claims::ClaimAnswer;
+pub use self::claims::{ClaimAnswer, ClaimRequested, Won};
 pub use self::context::Context;
 use self::dead_letters::MoveLocks;
 pub use self::feed::Feed;
@@ -47,6 +48,7 @@ pub use self::share::{PresignedUrl, ShareTerms, Shared};
 pub use self::subscriptions::{CONNECTION_LEASE, Subscriber, SubscriptionView};
 pub use self::sweep::Sweeper;
 use self::vault::Vault;
+pub use self::waiting::MAX_WAIT;
 use crate::auth::SigningKey;
 use crate::clock::Clock;
 use crate::model::PoolName;
@@ -92,6 +94,8 @@ struct Inner {
     pumps: Pumps,
     stopping: CancellationToken,
     tasks: TaskTracker,
+    /// Cancelled when nobody is to wait any more.
+    waits: CancellationToken,
 }
 
 impl Service {
@@ -126,6 +130,7 @@ impl Service {
                 pumps: Pumps::default(),
                 stopping: CancellationToken::new(),
                 tasks,
+                waits: CancellationToken::new(),
             }),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -141,6 +142,12 @@ impl Call {
     /// The id at the end of the path, as it was sent.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// How long the client waits for messages where there are none: an extension of v2.
+    pub(crate) fn wait(&self) -> Result<Duration> {
+        let asked = if self.version == Version::V2 { self.query.integer("wait")? } else { None };
+        Service::waiting_time(asked)
     }
 
     /// Whether routes of that kind are mounted.

@@ -1,11 +1,13 @@
 //! Messages: post, list, get, delete, pop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::queues::{ATTEMPTS, page_size};
 use super::registry::Known;
+use super::waiting::{Look, Wait};
 use super::{Context, Service};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -17,6 +19,7 @@ use crate::model::{
 use crate::policy::Rule;
 use crate::storage::{self, Deletion, ListQuery};
 use crate::telemetry::{self, Metric};
+use crate::wake::Who;
 
 use super::attributes::Attributes;
 
@@ -61,6 +64,8 @@ pub struct ListRequest {
     pub include_claimed: bool,
     /// Messages not yet due too. On a queue without a default delay they are always included.
     pub include_delayed: Option<bool>,
+    /// How long to wait while there are none; at most [`MAX_WAIT`](super::MAX_WAIT).
+    pub wait: Duration,
 }
 
 /// A page of messages.
@@ -88,6 +93,17 @@ pub enum Removal {
 enum Missing {
     Created,
     Refused,
+}
+
+/// Messages that were taken, and when the next may be there, if there were none.
+pub(super) type Taken = (Vec<Message>, Option<Timestamp>);
+
+/// A page as it was read.
+struct Seen {
+    known: Arc<Known>,
+    include_delayed: Option<bool>,
+    messages: Vec<Message>,
+    next_due: Option<Timestamp>,
 }
 
 impl Service {
@@ -226,19 +242,25 @@ impl Service {
         Ok((ttl, delay))
     }
 
-    /// A page of a queue's messages; that of a missing queue is empty.
+    /// A page of a queue's messages; that of a missing queue is empty. An empty one may be waited over.
     pub async fn list(&self, context: &Context, name: &QueueName, request: &ListRequest) -> Result<Listing> {
         context.granted(Rule::MessagesGetAll)?;
         let most = self.limits().max_messages_per_page;
         let limit = page_size(request.limit, most).ok_or_else(|| limit_error(most))?;
-        let page = self
-            .on_queue(&context.project, name, "Messages could not be listed.", |known| async move {
-                self.page(context, known, request, limit).await
-            })
-            .await?;
-        let Some((known, include_delayed, page)) = page else { return Ok(Listing::default()) };
-        let marker = page.last().map(|message| Marker::text(message.cursor, known.queue()));
-        Ok(Listing { messages: self.views(context, page)?, marker, include_delayed })
+        let (project, sentence) = (&context.project, "Messages could not be listed.");
+        let wait = Wait { project, name, who: Who::Reader, time: request.wait, sentence };
+        let look = || async move {
+            let page = |known| async move { self.page(context, known, request, limit).await };
+            let Some(seen) = self.on_queue(project, name, sentence, page).await? else {
+                return Ok(Look::Empty(Listing::default(), None));
+            };
+            let Seen { known, include_delayed, messages, next_due } = seen;
+            let marker = messages.last().map(|message| Marker::text(message.cursor, known.queue()));
+            let listing = Listing { messages: self.views(context, messages)?, marker, include_delayed };
+            let empty = listing.messages.is_empty();
+            Ok(if empty { Look::Empty(listing, next_due) } else { Look::Found(listing) })
+        };
+        self.look_and_wait(&wait, look).await
     }
 
     async fn page(
@@ -247,14 +269,16 @@ impl Service {
         known: Arc<Known>,
         request: &ListRequest,
         limit: usize,
-    ) -> storage::Result<(Arc<Known>, Option<bool>, Vec<Message>)> {
+    ) -> storage::Result<Seen> {
         let forced = known.attributes.delay.is_none().then_some(true);
         let include_delayed = forced.or(request.include_delayed);
         let after = match &request.marker {
             Some(text) => self.start(&known, text).await?,
             None => Some(Cursor::Head),
         };
-        let Some(after) = after else { return Ok((known, include_delayed, Vec::new())) };
+        let mut seen = Seen { known, include_delayed, messages: Vec::new(), next_due: None };
+        let Some(after) = after else { return Ok(seen) };
+        let known = seen.known.clone();
         let mut query = ListQuery {
             after,
             limit,
@@ -262,14 +286,13 @@ impl Service {
             include_claimed: request.include_claimed,
             include_delayed: include_delayed == Some(true),
         };
-        let mut messages = Vec::new();
         loop {
             let page = self.data(&known).await?.list(known.queue(), &query, self.inner.clock.now()).await?;
-            messages.extend(page.messages);
-            query.limit = limit - messages.len();
+            seen.messages.extend(page.messages);
+            query.limit = limit - seen.messages.len();
             match page.resume {
                 Some(resume) if query.limit > 0 => query.after = resume,
-                _ => return Ok((known, include_delayed, messages)),
+                _ => return Ok(Seen { next_due: page.next_due, ..seen }),
             }
         }
     }
@@ -428,21 +451,30 @@ impl Service {
         }
     }
 
-    /// Removes and returns the oldest messages that nobody holds. At most once: what is lost on the way to the
-    /// client is lost.
-    pub async fn pop(&self, context: &Context, name: &QueueName, limit: usize) -> Result<Vec<MessageView>> {
+    /// Removes and returns the oldest messages that nobody holds; where there are none, waits for them so long, at most
+    /// [`MAX_WAIT`](super::MAX_WAIT). At most once: what is lost on the way to the client is lost.
+    pub async fn pop(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        limit: usize,
+        wait: Duration,
+    ) -> Result<Vec<MessageView>> {
         context.granted(Rule::MessagesDeleteAll)?;
-        let popped = self
-            .on_queue(&context.project, name, "Messages could not be popped.", |known| async move {
-                self.pop_page(&known, limit).await
-            })
-            .await?;
-        let popped = popped.unwrap_or_default();
+        let (project, sentence) = (&context.project, "Messages could not be popped.");
+        let wait = Wait { project, name, who: Who::Consumer, time: wait, sentence };
+        let look = || async move {
+            let page = |known: Arc<Known>| async move { self.pop_page(&known, limit).await };
+            let popped = self.on_queue(project, name, sentence, page).await?;
+            let (messages, next_due) = popped.unwrap_or_default();
+            Ok(if messages.is_empty() { Look::Empty(messages, next_due) } else { Look::Found(messages) })
+        };
+        let popped = self.look_and_wait(&wait, look).await?;
         telemetry::count(Metric::MessagesDeleted, &[], popped.len() as u64);
         self.views(context, popped)
     }
 
-    async fn pop_page(&self, known: &Known, limit: usize) -> storage::Result<Vec<Message>> {
+    async fn pop_page(&self, known: &Known, limit: usize) -> storage::Result<Taken> {
         let (data, mut messages) = (self.data(known).await?, Vec::new());
         loop {
             let (queue, left) = (known.queue(), limit - messages.len());
@@ -450,11 +482,11 @@ impl Service {
                 Ok(popped) => {
                     messages.extend(popped.messages);
                     if !popped.more || messages.len() >= limit {
-                        return Ok(messages);
+                        return Ok((messages, popped.next_due));
                     }
                 }
                 // What was popped already must reach its client.
-                Err(_) if !messages.is_empty() => return Ok(messages),
+                Err(_) if !messages.is_empty() => return Ok((messages, None)),
                 Err(error) => return Err(error),
             }
         }

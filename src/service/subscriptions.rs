@@ -202,3 +202,6 @@ fn view(source: &QueueName, one: Subscription, now: Timestamp) -> SubscriptionVi
     let Subscription { id, subscriber, ttl, options, confirmed, .. } = one;
     SubscriptionView { id, source: source.clone(), subscriber, ttl, age, options, confirmed }
 }
+
+#[cfg(test)]
+mod tests;

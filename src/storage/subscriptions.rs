@@ -9,7 +9,7 @@ use crate::model::{QueueRef, Subscription, SubscriptionId};
 /// Subscriptions to queues. They lie with the queue's messages, under its epoch, and go with it.
 #[async_trait]
 pub trait Subscriptions: Send + Sync {
-    /// Stores the subscription, unless its subscriber has a live one at this queue: whether it was stored.
+    /// Stores the subscription, unless a live one of its subscriber or of its id is at this queue: whether it was stored.
     /// Redis: `subscribe`.
     async fn subscribe(&self, queue: &QueueRef, subscription: &Subscription, now: Timestamp) -> Result<bool>;
 

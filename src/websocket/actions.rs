@@ -1,24 +1,28 @@
 //! What actions do: each parses its body, calls the service, and shapes the reply.
 
 mod claims;
+mod flavors;
 mod messages;
+mod node;
 mod nowhere;
+mod pools;
 mod queues;
 pub(super) mod subscriptions;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 
 use super::envelope::Request;
 use super::reply::Reply;
 use super::schema::Action;
-use crate::api::is_mounted;
+use crate::api::{Mounted, is_mounted};
 use crate::auth::Identity;
 use crate::error::{Error, Result};
-use crate::model::json::{BodyError, Kind};
-use crate::model::{ProjectId, QueueName, project, queue};
+use crate::model::json::{self, BodyError, Kind};
+use crate::model::{Metadata, ProjectId, QueueName, project, queue};
 use crate::service::{Context, Service};
 
 /// Which actions a service offers.
@@ -33,7 +37,12 @@ pub struct Offer {
 impl Offer {
     /// Whether that action is on offer.
     pub fn has(self, action: Action) -> bool {
-        is_mounted(action.mounted(), self.admin_mode, self.pooling)
+        self.mounts(action.mounted())
+    }
+
+    /// Whether what is mounted there is.
+    fn mounts(self, mounted: Mounted) -> bool {
+        is_mounted(mounted, self.admin_mode, self.pooling)
     }
 }
 
@@ -84,6 +93,19 @@ impl Actions {
             (Action::QueueList, _) => queues::list(call).await,
             (Action::QueueCreate, _) => queues::create(call).await,
             (Action::MessagePost, _) => messages::post(call).await,
+            (Action::GetHomeDoc, _) => Ok(node::home(call, self.offer)),
+            (Action::CheckNodeHealth, _) => node::health(call).await,
+            (Action::PingNode, _) => Ok(node::ping(call).await),
+            (Action::PoolList, _) => pools::list(call).await,
+            (Action::PoolCreate, _) => pools::create(call).await,
+            (Action::PoolGet, _) => pools::get(call).await,
+            (Action::PoolUpdate, _) => pools::update(call).await,
+            (Action::PoolDelete, _) => pools::delete(call).await,
+            (Action::FlavorList, _) => flavors::list(call).await,
+            (Action::FlavorCreate, _) => flavors::create(call).await,
+            (Action::FlavorGet, _) => flavors::get(call).await,
+            (Action::FlavorUpdate, _) => flavors::update(call).await,
+            (Action::FlavorDelete, _) => flavors::delete(call).await,
             (action, Some(queue)) => on_queue(call, action, queue).await,
             (_, None) => nowhere::answer(call).await,
         }
@@ -160,6 +182,11 @@ impl<'a> Call<'a> {
         self.request.text(name).unwrap_or_default()
     }
 
+    /// Whether details are wanted.
+    fn is_detailed(&self) -> bool {
+        self.request.boolean("detailed").unwrap_or(false)
+    }
+
     /// A member that no schema speaks of, but should be an integer; Python takes true for 1 and false for 0.
     fn lenient_integer(&self, name: &'static str) -> Result<Option<i64>> {
         match self.request.value(name).map(|(kind, _)| kind) {
@@ -168,6 +195,19 @@ impl<'a> Call<'a> {
             Some(Kind::Bool(value)) => Ok(Some(value.into())),
             Some(_) => Err(bad_request(BodyError::NotInteger(name))),
         }
+    }
+
+    /// How long the client waits for messages where there are none: an extension.
+    fn wait(&self) -> Result<Duration> {
+        Service::waiting_time(self.lenient_integer("wait")?)
+    }
+
+    /// Those of these members that the request has, as a document.
+    fn document(&self, names: &[&str]) -> Result<Metadata> {
+        let members = names.iter().filter_map(|name| Some((name, self.request.share(name)?)));
+        let members: Vec<_> =
+            members.map(|(name, text)| [b"\"", name.as_bytes(), b"\":", &text].concat()).collect();
+        Ok(json::object(&[b"{", &members.join(&b","[..])[..], b"}"].concat())?)
     }
 
     fn json(&self, status: StatusCode, body: impl Into<Vec<u8>>) -> Reply {

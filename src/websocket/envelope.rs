@@ -310,11 +310,6 @@ impl Request {
         find(&self.envelope.members, name).map(|part| self.envelope.text.slice(part.range.clone()))
     }
 
-    /// The body as JSON; an empty object where there is none.
-    pub(super) fn body(&self) -> &[u8] {
-        self.envelope.body.as_ref().map_or(b"{}", |part| &self.envelope.text[part.range.clone()])
-    }
-
     /// How many bytes `messages` or `metadata` has in the frame as it came (decision 20).
     pub(super) fn size(&self, name: &str) -> u64 {
         let size = match (&self.envelope.sizes, name) {

@@ -182,3 +182,21 @@ actions! {
         [FLAVOR, may("pool_name", Text), CAPABILITIES],
     FlavorDelete "flavor_delete" Pools Some(Rule::FlavorsDelete), CLIENT Required [FLAVOR],
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_is_documented_with_what_it_demands() {
+        let page = include_str!("../../api-ref/websocket.md");
+        for action in Action::ALL {
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{}` |", action.name())));
+            let row = row.unwrap_or_else(|| panic!("{} is missing", action.name()));
+            assert_eq!(Action::parse(action.name()), Some(*action));
+            for member in action.members().iter().filter(|member| member.required) {
+                assert!(row.contains(&format!("`{}`", member.name)), "{row} lacks {}", member.name);
+            }
+        }
+    }
+}

@@ -138,11 +138,6 @@ impl<T> Session<T> {
         self.draining = true;
     }
 
-    /// Whether the service is about to stop.
-    pub(super) fn is_draining(&self) -> bool {
-        self.draining
-    }
-
     /// Whether no request runs or waits.
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.running() == 0

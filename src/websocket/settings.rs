@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::origin::Origins;
 
-/// Bytes of a frame beside its greatest value: action, headers, names, and a client's blanks.
-const ENVELOPE: u64 = 64 * 1024;
+/// The greatest message where the values in it are small.
+const LARGE: u64 = 1024 * 1024;
 
 /// The limits of WebSocket connections; [`Default`] holds the documented numbers.
 #[derive(Clone, Debug)]
@@ -38,9 +38,10 @@ pub struct WebSocketSettings {
 }
 
 impl WebSocketSettings {
-    /// Fits the greatest message to the greatest values that requests may hold, in bytes.
-    pub fn fit_values(&mut self, values: u64) {
-        self.max_message = usize::try_from(values.saturating_add(ENVELOPE)).unwrap_or(usize::MAX);
+    /// Fits the greatest message to the greatest value that a request may hold, in bytes: there is room for twice as
+    /// much, so that a value which is only somewhat too large is answered and does not end the connection.
+    pub fn fit_values(&mut self, greatest: u64) {
+        self.max_message = usize::try_from(greatest.saturating_mul(2).max(LARGE)).unwrap_or(usize::MAX);
     }
 }
 
@@ -50,7 +51,7 @@ impl Default for WebSocketSettings {
             external_port: None,
             origins: Origins::default(),
             max_connections: usize::MAX,
-            max_message: 256 * 1024 + 64 * 1024,
+            max_message: 1024 * 1024,
             in_flight: 16,
             rate: None,
             queued: 1024 * 1024,

@@ -9,6 +9,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import urllib.parse
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -19,6 +20,8 @@ import reference  # noqa: E402
 import servers  # noqa: E402
 
 STORES = ("sqlite", "redis", "memory")
+# Modes of the load generator that are of the WebSocket API only.
+PUSH_MODES = ("idle", "fanout", "push")
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 # Above this load average something else is running, and numbers say little.
 QUIET_LOAD = 0.5
@@ -99,8 +102,12 @@ def run(program, server, mode, **options):
         flag = f"--{name.replace('_', '-')}"
         flags += [flag] if value is True else [flag, str(value)]
     pids = ",".join(map(str, server.pids))
-    command = [program, mode, "--json", "--addr", server.address, "--pids", pids, *flags]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    url = server.websocket if mode in PUSH_MODES or options.get("websocket") else server.url
+    address = urllib.parse.urlsplit(url).netloc
+    command = [program, mode, "--json", "--addr", address, "--pids", pids, *flags]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{mode}: {done.stderr.strip()}")
     report = json.loads(done.stdout)
     if report["errors"]:
         raise RuntimeError(f"{mode}: {report['errors']} errors, the first: {report['first_error']}")

@@ -91,11 +91,14 @@ class Names:
 
 
 def alter(document, exception):
-    """Changes a recorded document as an entry says: `drop` has the paths of members, `set` those with their values."""
+    """Changes a recorded document as an entry says: `drop` has the paths of members, `set` those with their values.
+
+    The value "null" stands for null, which TOML cannot say.
+    """
     for *parents, last in exception.get("drop", []):
         del _member(document, parents)[last]
     for *parents, last, value in exception.get("set", []):
-        _member(document, parents)[last] = value
+        _member(document, parents)[last] = None if value == "null" else value
 
 
 def _member(document, path):

@@ -40,7 +40,7 @@ KIND_OF_OPTION = {("client_id_uuid_safe", "off"): "client_id_off", ("message_del
 KIND_OF_FILE = {"validation": "validation", "pooled": "pooled", "keystone": "keystone", "faulty": "faulty"}
 VOLUME_TEST = "TestHealthMongoDB::test_message_volume"
 
-SERVERS, WEBSOCKETS = {}, {}
+SERVERS, WEBSOCKETS, POOLS = {}, {}, {}
 
 
 def pytest_addoption(parser):
@@ -51,10 +51,11 @@ def pytest_configure(config):
     with open(config.getoption("--remote")) as file:
         remote = json.load(file)
     SERVERS.update(remote["servers"])
+    POOLS["uri"] = remote["pool_uri"]
     WEBSOCKETS.update(remote["websockets"])
     config.excluded_tests = remote["excluded"]
     _take_the_place_of_bootstrap()
-    _keep_pools_in(remote["pool_uri"])
+    _keep_pools_in(POOLS["uri"])
 
 
 def test_name(item):
@@ -183,6 +184,8 @@ class RemoteBootstrap:
         self.control.pools_controller.drop_all = lambda: remove_pools(self.url())
         for group, options in opts.list_opts_by_group():
             conf.register_opts(options, group=group)
+        # Where the package's older tests put pools.
+        conf.set_override("uri", POOLS["uri"], group="drivers:management_store:mongodb")
         self.transport._defaults = base.ResourceDefaults(conf)
         self.api.get_defaults.return_value = self.transport._defaults
         self.transport.app = RemoteApplication(self)
@@ -190,7 +193,9 @@ class RemoteBootstrap:
         self.kind = self._kind_of_file()
         self.real_set_override = conf.set_override
         conf.set_override = self._set_override
-        self.url()
+        url = self.url()
+        if self.kind == "pooled":
+            remove_pools(url)
 
     def _kind_of_file(self):
         if VOLUME_TEST in os.environ["PYTEST_CURRENT_TEST"]:

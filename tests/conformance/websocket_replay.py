@@ -101,8 +101,7 @@ def exchanges(store, own_answers):
         exception = exceptions.pop(exchange.name, None)
         if exception and store in exception.get("stores", [store]):
             exchange.expect_instead(exception)
-        if not (exception and exception.get("never", False)):
-            chosen.append(exchange)
+        chosen.append(exchange)
     if exceptions:
         raise ValueError(f"{EXCEPTIONS.name} names what is not in the recording: {list(exceptions)}")
     return chosen, len(entries)

@@ -6,6 +6,7 @@ mod dead_letters;
 mod encryption;
 mod flavors;
 mod messages;
+mod old;
 pub(crate) mod pools;
 mod queues;
 mod share;

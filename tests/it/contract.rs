@@ -67,3 +67,4 @@ pub(crate) mod steps;
 pub(crate) mod subscriptions;
 pub(crate) mod tenants;
 mod transfer;
+pub(crate) mod wakes;

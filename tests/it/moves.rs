@@ -18,7 +18,7 @@ use self::restless::Restless;
 use crate::contract::fixture::{self, Queue, Store};
 use crate::contract::{
     bodies, claims, concurrency, delays, deletion, expiry, listing, posting, reading, removal, stats, steps,
-    tenants,
+    subscriptions, tenants,
 };
 
 /// The suite of all stores, as far as it is about one queue at its one epoch.
@@ -30,6 +30,7 @@ const SUITE: &[&[crate::contract::deployments::Case]] = &[
     reading::CASES,
     removal::CASES,
     stats::CASES,
+    subscriptions::CASES,
     tenants::CASES,
 ];
 

@@ -11,6 +11,7 @@ mod sentinel;
 mod slow;
 mod traffic;
 mod twice;
+mod wakes;
 mod warnings;
 
 use std::time::Duration;

@@ -16,6 +16,7 @@ pub(crate) mod random;
 pub(crate) mod redis;
 pub(crate) mod signed;
 pub(crate) mod statsd;
+pub(crate) mod websocket;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -5,22 +5,26 @@ use http::{Response, StatusCode};
 
 use super::shapes::Document;
 use crate::api::dispatch::Call;
-use crate::api::{Version, respond};
+use crate::api::{Version, respond, taken};
 use crate::error::{Error, Result};
 use crate::model::ClaimId;
 use crate::model::json::{self, BodyError, ClaimTerms};
+use crate::service::{ClaimRequested, Won};
 
-/// `POST …/claims[?limit=…]`
+/// `POST …/claims[?limit=…&wait=…]`
 pub(crate) async fn create(mut call: Call) -> Result<Response<Body>> {
-    let limit = call.query.integer("limit")?;
+    let (limit, wait) = (call.query.integer("limit")?, call.wait()?);
     let ClaimTerms { ttl, grace } = new_terms(&mut call).await?;
     let queue = call.queue()?;
-    let claimed = call.service.claim(&call.context, queue, ttl, grace, limit).await?;
-    let Some((id, messages)) = claimed else { return Ok(respond::empty(StatusCode::NO_CONTENT)) };
+    let requested = ClaimRequested { ttl, grace, limit, wait };
+    let won = call.service.claim(&call.context, queue, requested).await?;
+    let Some(Won { id, messages, hold }) = won else { return Ok(respond::empty(StatusCode::NO_CONTENT)) };
     let messages = Document::listing(call.version, "messages", &messages, |document, message| {
         document.claimed(call.version, queue, message);
     });
     let response = respond::json(StatusCode::CREATED, messages);
+    let response =
+        if wait.is_zero() { response } else { response.map(|body| taken::then(body, || hold.keep())) };
     Ok(respond::at(response, &call.version.claim(queue, id)))
 }
 

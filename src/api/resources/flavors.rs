@@ -86,7 +86,7 @@ pub(crate) async fn delete(call: Call) -> Result<Response<Body>> {
 }
 
 /// A flavor by itself, as v2 shows it.
-fn object(flavor: &FlavorView) -> Value {
+pub(crate) fn object(flavor: &FlavorView) -> Value {
     json!({
         "name": flavor.name,
         "capabilities": capabilities(flavor),
@@ -96,7 +96,7 @@ fn object(flavor: &FlavorView) -> Value {
 }
 
 /// A flavor in a list: its pools where there are any, what it can do where that was asked for.
-fn item(version: Version, flavor: &FlavorView, detailed: bool) -> Value {
+pub(crate) fn item(version: Version, flavor: &FlavorView, detailed: bool) -> Value {
     let mut item = json!({ "name": flavor.name, "href": path(version, &flavor.name) });
     if version == Version::V2 && !flavor.pools.is_empty() {
         item["pool_list"] = json!(pools(flavor));

@@ -26,7 +26,8 @@ pub(crate) async fn health(call: Call) -> Result<Response<Body>> {
     Ok(respond::json(StatusCode::OK, document(&report).to_string()))
 }
 
-fn document(report: &HealthReport) -> Value {
+/// The report as a document.
+pub(crate) fn document(report: &HealthReport) -> Value {
     match report {
         HealthReport::Single(health) => store(health),
         HealthReport::Pooled(reachable, pools) => {

@@ -251,20 +251,11 @@ const POOL_RELATIONS: &[Relation] = &[
 
 /// `GET` of a version's root
 pub(crate) async fn get(call: Call) -> Result<Response<Body>> {
-    let version = call.version;
-    let mut resources: Map<_, _> = relations(version, call.has(Mounted::Pools))
-        .map(|relation| (relation.name_in(version), relation.document(version)))
-        .collect();
-    if call.has(Mounted::Admin) && version > Version::V1 {
-        let health =
-            json!({ "href": format!("{}/health", version.prefix()), "hints": hints(&["GET"], JSON_FORMAT) });
-        resources.insert("rel/health".into(), health);
-    }
-    if call.has_websocket() && version == Version::V2 {
+    let mut document = document(call.version, call.has(Mounted::Pools), call.has(Mounted::Admin));
+    if call.has_websocket() && call.version == Version::V2 {
         let upgrade = json!({ "href": websocket::PATH, "hints": { "allow": ["GET"] } });
-        resources.insert("rel/websocket".into(), upgrade);
+        document["resources"]["rel/websocket"] = upgrade;
     }
-    let document = json!({ "resources": resources });
     let mut response = respond::json(StatusCode::OK, document.to_string());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json-home"));
@@ -297,6 +288,19 @@ impl Relation {
         }
         resource
     }
+}
+
+/// The document of that version, with or without what is mounted for pools and for administrators.
+pub(crate) fn document(version: Version, pools: bool, admin: bool) -> Value {
+    let mut resources: Map<_, _> = relations(version, pools)
+        .map(|relation| (relation.name_in(version), relation.document(version)))
+        .collect();
+    if admin && version > Version::V1 {
+        let health =
+            json!({ "href": format!("{}/health", version.prefix()), "hints": hints(&["GET"], JSON_FORMAT) });
+        resources.insert("rel/health".into(), health);
+    }
+    json!({ "resources": resources })
 }
 
 const JSON_FORMAT: &str = "application/json";

@@ -54,6 +54,7 @@ async fn list(call: Call) -> Result<Response<Body>> {
         echo: echo.unwrap_or(false),
         include_claimed: include_claimed.unwrap_or(false),
         include_delayed: if knows_delays { query.boolean("include_delayed")? } else { None },
+        wait: call.wait()?,
     };
     let listing = call.service.list(&call.context, queue, &request).await?;
     if version == Version::V1 && listing.messages.is_empty() {
@@ -119,7 +120,7 @@ pub(crate) async fn delete_or_pop(call: Call) -> Result<Response<Body>> {
             Ok(respond::empty(StatusCode::NO_CONTENT))
         }
         Removal::Pop(limit) => {
-            let popped = service.pop(context, queue, limit).await?;
+            let popped = service.pop(context, queue, limit, call.wait()?).await?;
             let messages = Document::list("messages", &popped, Document::popped);
             Ok(respond::json(StatusCode::OK, messages.end()))
         }

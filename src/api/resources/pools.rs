@@ -71,7 +71,8 @@ pub(crate) async fn delete(call: Call) -> Result<Response<Body>> {
     Ok(respond::empty(StatusCode::NO_CONTENT))
 }
 
-fn object(version: Version, pool: &Pool, detailed: bool) -> Value {
+/// A pool, with its options where details are wanted.
+pub(crate) fn object(version: Version, pool: &Pool, detailed: bool) -> Value {
     let mut object = json!({
         "name": pool.name.as_str(),
         "uri": pool.uri,

@@ -308,10 +308,9 @@ impl<'a> Scanner<'a> {
             Ok(_) => return self.wrong("Invalid \\escape", backslash),
             Err(_) => return self.wrong(UNTERMINATED, start),
         }
-        let first = self.at;
         match self.character() {
             Ok(()) => Ok(()),
-            Err(_) => self.wrong("Invalid \\uXXXX escape", first),
+            Err(_) => self.wrong("Invalid \\uXXXX escape", backslash + 1),
         }
     }
 

@@ -10,8 +10,8 @@ use super::*;
 use crate::clock::{Clock, Timestamp};
 use crate::model::json::Posted;
 use crate::model::{ClientId, Metadata};
-use crate::service::Settings;
 use crate::service::vault::Vault;
+use crate::service::{ClaimRequested, Settings};
 use crate::storage::Stores;
 use crate::storage::memory::{MemoryManagement, MemoryStore};
 
@@ -133,7 +133,7 @@ async fn every_marker_resumes_behind_itself() {
         let seen = u32::try_from(seen).unwrap();
         assert_eq!(numbers(&mut again, 250 - seen as usize).await, (seen + 1..=250).collect::<Vec<_>>());
     }
-    room.service.pop(&room.context, &room.name, 250).await.unwrap();
+    room.service.pop(&room.context, &room.name, 250, Duration::ZERO).await.unwrap();
     let mut again = room.follow(Start::Behind(markers.swap_remove(7))).await;
     room.post([251]).await;
     assert_eq!(numbers(&mut again, 1).await, [251], "what is gone is not waited for");
@@ -186,14 +186,15 @@ async fn a_follower_that_fell_behind_reads_for_itself_and_misses_nothing() {
 async fn claimed_messages_are_given_and_expired_ones_are_not() {
     let room = Room::new();
     room.post([1, 2, 3]).await;
-    let claim = room.service.claim(&room.context, &room.name, None, None, Some(2)).await.unwrap().unwrap();
+    let asked = ClaimRequested { limit: Some(2), ..ClaimRequested::default() };
+    let claim = room.service.claim(&room.context, &room.name, asked).await.unwrap().unwrap();
     let mut follower = room.follow(Start::Head).await;
     let batch = follower.next().await.unwrap();
     assert_eq!(
         batch.iter().map(|followed| followed.message.claim.is_some()).collect::<Vec<_>>(),
         [true, true, false]
     );
-    room.service.release(&room.context, &room.name, &claim.0.to_string()).await.unwrap();
+    room.service.release(&room.context, &room.name, &claim.id.to_string()).await.unwrap();
     let mut late = room.follow(Start::Head).await;
     room.clock.advance(Duration::from_hours(1));
     room.post([4]).await;

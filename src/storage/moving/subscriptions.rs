@@ -10,8 +10,10 @@ use crate::storage::{Result, Subscriptions};
 #[async_trait]
 impl Subscriptions for Moving {
     async fn subscribe(&self, queue: &QueueRef, subscription: &Subscription, now: Timestamp) -> Result<bool> {
-        let subscriber = &subscription.subscriber;
-        if unless_gone(self.source.subscribed(&queue.sealed(), subscriber, now).await)?.flatten().is_some() {
+        let source = queue.sealed();
+        let rival = unless_gone(self.source.subscribed(&source, &subscription.subscriber, now).await)?;
+        let same = unless_gone(self.source.subscription(&source, subscription.id, now).await)?;
+        if rival.flatten().is_some() || same.flatten().is_some() {
             return Ok(false);
         }
         self.deliver(queue, now).await?;

@@ -17,7 +17,10 @@ use uuid::Uuid;
 use super::writer::Kind;
 use super::{Fault, Options, SqliteStore};
 use crate::clock::Timestamp;
-use crate::model::{ClaimId, ClientId, Epoch, MessageId, NewMessage, ProjectId, QueueName, QueueRef};
+use crate::model::{
+    ClaimId, ClientId, Epoch, MessageId, Metadata, NewMessage, ProjectId, QueueName, QueueRef, Subscription,
+    SubscriptionId,
+};
 use crate::storage::{ClaimRequest, ListQuery, Messages as _};
 
 /// The moment at which every test begins.
@@ -111,4 +114,17 @@ fn message(n: u128, size: usize) -> NewMessage {
 
 fn claim(n: u128, limit: usize) -> ClaimRequest {
     ClaimRequest { id: ClaimId(Uuid::from_u128(n)), ttl: 60, grace: 60, limit, dead_letters: None }
+}
+
+/// Subscription number `n` of that subscriber, for half a minute from now on.
+fn subscription(n: u128, subscriber: u64, now: Timestamp) -> Subscription {
+    Subscription {
+        id: SubscriptionId(Uuid::from_u128(n)),
+        subscriber: subscriber.to_string(),
+        ttl: 60,
+        options: Metadata::new(),
+        confirmed: false,
+        created: now,
+        expires: now.plus_seconds(30),
+    }
 }

@@ -7,14 +7,18 @@ use super::Call;
 use super::messages::plain_list;
 use crate::error::Result;
 use crate::model::{ClaimId, QueueName};
+use crate::service::{ClaimRequested, Won};
 use crate::websocket::reply::Reply;
 
 /// `claim_create`: 201, or 204 where there is nothing to claim.
 pub(super) async fn create(call: &Call<'_>, queue: &QueueName) -> Result<Reply> {
     let request = call.request;
-    let (ttl, grace) = (request.integer("ttl"), request.integer("grace"));
-    let claimed = call.service.claim(&call.context, queue, ttl, grace, request.integer("limit")).await?;
-    let Some((id, messages)) = claimed else { return Ok(nothing_claimed(call)) };
+    let (ttl, grace, limit) = (request.integer("ttl"), request.integer("grace"), request.integer("limit"));
+    let requested = ClaimRequested { ttl, grace, limit, wait: call.wait()? };
+    let won = call.service.claim(&call.context, queue, requested).await?;
+    let Some(Won { id, messages, hold }) = won else { return Ok(nothing_claimed(call)) };
+    // From here on the reply answers for it.
+    hold.keep();
     let document = plain_list(&messages, Some(id)).text("claim_id", &id.to_string());
     Ok(call.json(StatusCode::CREATED, document.end()).with_claim(queue.clone(), id))
 }

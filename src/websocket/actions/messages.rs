@@ -37,6 +37,7 @@ pub(super) async fn list(call: &Call<'_>, queue: &QueueName) -> Result<Reply> {
         echo: request.boolean("echo").unwrap_or(false),
         include_claimed: request.boolean("include_claimed").unwrap_or(false),
         include_delayed: truth(request, "include_delayed"),
+        wait: call.wait()?,
     };
     let listing = call.service.list(&call.context, queue, &listing).await?;
     let document = plain_list(&listing.messages, None);
@@ -117,7 +118,7 @@ pub(super) async fn delete_many(call: &Call<'_>, queue: Option<&QueueName>) -> R
         }
         (Removal::Ids(_), None) => Ok(call.empty(StatusCode::NO_CONTENT)),
         (Removal::Pop(limit), Some(queue)) => {
-            let popped = call.service.pop(&call.context, queue, limit).await?;
+            let popped = call.service.pop(&call.context, queue, limit, call.wait()?).await?;
             let document = Document::list("messages", &popped, Document::popped);
             Ok(call.json(StatusCode::OK, document.end()))
         }

@@ -17,7 +17,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Reply> {
     let request = QueueListRequest {
         marker: call.request.text("marker").map(String::from),
         limit: call.request.integer("limit"),
-        detailed: call.request.boolean("detailed").unwrap_or(false),
+        detailed: call.is_detailed(),
         shown: Shown::Stored,
         ..QueueListRequest::default()
     };

@@ -5,3 +5,6 @@ mod write;
 
 pub(in crate::websocket) use self::read::{Sizes, to_json};
 pub(in crate::websocket) use self::write::from_json;
+
+#[cfg(test)]
+mod tests;

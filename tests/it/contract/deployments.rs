@@ -33,8 +33,10 @@ const SUITE: &[&[Case]] = &[
     stats::CASES,
     steps::CASES,
     subscriptions::CASES,
+    subscriptions::many::CASES,
     tenants::CASES,
     transfer::CASES,
+    wakes::CASES,
 ];
 
 /// Runs the suite and the model on that deployment; `servers` are those that hold the data.

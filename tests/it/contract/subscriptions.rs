@@ -1,20 +1,19 @@
 //! Subscriptions: one a subscriber, listed by id, alive until their end.
 
+pub(crate) mod many;
+
 use zaqar::clock::Timestamp;
 use zaqar::model::{Metadata, Subscription, SubscriptionId};
-use zaqar::storage::{Error, STEP};
+use zaqar::storage::Error;
 
-use super::fixture::{CALLS, Queue, START, at, just_before, message, subscription, subscription_id};
+use super::fixture::{CALLS, Queue, START, at, just_before, subscription, subscription_id};
 
 every_store!(
     a_drop_takes_the_subscriptions,
-    a_purge_removes_all_in_steps,
     a_subscriber_has_one_subscription,
     any_text_is_kept,
     ended_ones_make_room,
-    extending_goes_on_in_steps,
     extending_only_lengthens,
-    many_ended_ones_hide_nobody,
     of_another_epoch_nothing_is_known,
     of_many_at_once_one_wins,
     pages_go_on_behind_an_id,
@@ -166,49 +165,6 @@ async fn extending_only_lengthens(queue: &Queue) {
     let extended = Subscription { expires: at(90), ..plain(1) };
     assert_eq!(queue.subscription(1, just_before(at(90))).await, Some(extended));
     assert_eq!(queue.subscribed(9, at(90)).await, []);
-}
-
-/// Ten thousand subscriptions to one queue, as many as connections of a node may make.
-async fn extending_goes_on_in_steps(queue: &Queue) {
-    let many = 10_000;
-    for n in 0..many {
-        assert!(queue.subscribe(&plain(n), START).await);
-    }
-    let all: Vec<u32> = (0..many).collect();
-    for some in all.chunks(STEP) {
-        assert_eq!(queue.extend(some, at(90), at(1)).await, []);
-    }
-    let found = queue.subscribed(1_000, at(89)).await;
-    assert_eq!(found, subscription_ids(&all));
-    let mut calls = 1;
-    while queue.data().purge_subscriptions(&queue.name, at(89)).await.unwrap() {
-        calls += 1;
-    }
-    assert_eq!(calls, 10_000 / STEP);
-}
-
-async fn a_purge_removes_all_in_steps(queue: &Queue) {
-    queue.post([message(1)], START).await;
-    assert!(!queue.data().purge_subscriptions(&queue.name, START).await.unwrap());
-    let many = u32::try_from(STEP + 2).unwrap();
-    for n in 0..many {
-        assert!(queue.subscribe(&plain(n), START).await);
-    }
-    assert!(queue.data().purge_subscriptions(&queue.name, START).await.unwrap());
-    assert_eq!(queue.subscribed(STEP, START).await, subscription_ids(&[many - 2, many - 1]));
-    assert!(!queue.data().purge_subscriptions(&queue.name, START).await.unwrap());
-    assert_eq!(queue.subscribed(9, START).await, []);
-    assert!(queue.subscribe(&plain(1), START).await, "its subscriber is free");
-    assert_eq!(queue.ready(START).await, [1], "messages stay");
-}
-
-async fn many_ended_ones_hide_nobody(queue: &Queue) {
-    let step = u32::try_from(STEP).unwrap();
-    for n in 0..step * 2 + 2 {
-        let expires = if n % step == 1 { at(600) } else { at(60) };
-        assert!(queue.subscribe(&Subscription { expires, ..plain(n) }, START).await);
-    }
-    assert_eq!(queue.subscribed(2, at(60)).await, subscription_ids(&[1, step + 1, 2 * step + 1]));
 }
 
 async fn the_sweep_frees_what_has_ended(queue: &Queue) {

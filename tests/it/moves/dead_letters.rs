@@ -39,7 +39,7 @@ async fn a_deleted_dead_letter_does_not_come_back() {
     let away = data.outgoing(&source, Way::DeadLetters, 1).await.unwrap();
     data.import(&target, away.line, &away.parcels, START).await.unwrap();
 
-    assert_eq!(service.pop(&context, &dead, 5).await.unwrap().len(), 1);
+    assert_eq!(service.pop(&context, &dead, 5, Duration::ZERO).await.unwrap().len(), 1);
     let (stop, mut running) = (CancellationToken::new(), JoinSet::new());
     running.spawn(Sweeper::new(service.clone(), Duration::from_secs(1), Duration::ZERO).run(stop.clone()));
     let start = Instant::now();
@@ -49,7 +49,7 @@ async fn a_deleted_dead_letter_does_not_come_back() {
     }
     stop.cancel();
     running.join_next().await.unwrap().unwrap();
-    let left = service.pop(&context, &dead, 5).await.unwrap();
+    let left = service.pop(&context, &dead, 5, Duration::ZERO).await.unwrap();
     let bodies: Vec<_> = left.iter().map(|message| message.body.clone()).collect();
     assert_eq!(bodies, ["2"]);
 }

@@ -10,7 +10,7 @@ use zaqar::clock::Clock;
 use zaqar::model::json::Posted;
 use zaqar::model::{ClientId, Metadata, Pool, PoolName, ProjectId, QueueName, patch};
 use zaqar::service::vault::Vault;
-use zaqar::service::{Context, ListRequest, Pooling, Service, Settings, Sweeper};
+use zaqar::service::{ClaimRequested, Context, ListRequest, Pooling, Service, Settings, Sweeper};
 use zaqar::storage::memory::{MemoryManagement, MemoryStore};
 use zaqar::storage::pooled::Opener;
 use zaqar::storage::{
@@ -143,8 +143,9 @@ async fn dead_letters_arrive_from_both_stores() {
     let (dead, flavor) = (QueueName::parse("dead").unwrap(), r#"{"_flavor": "A"}"#);
     service.create_queue(&context(), &dead, &serde_json::from_str(flavor).unwrap()).await.unwrap();
     let claim = async || {
-        let claimed = service.claim(&context(), &name(), None, None, Some(20)).await.unwrap();
-        claimed.map(|(id, _)| id.to_string())
+        let requested = ClaimRequested { limit: Some(20), ..ClaimRequested::default() };
+        let claimed = service.claim(&context(), &name(), requested).await.unwrap();
+        claimed.map(|won| won.id.to_string())
     };
     for claim in [claim().await.unwrap(), claim().await.unwrap()] {
         service.release(&context(), &name(), &claim).await.unwrap();

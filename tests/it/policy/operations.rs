@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio_util::task::TaskTracker;
@@ -13,7 +14,9 @@ use zaqar::model::json::{Posted, PurgeTerms};
 use zaqar::model::{ClientId, ProjectId, QueueName};
 use zaqar::policy::Rule;
 use zaqar::service::vault::Vault;
-use zaqar::service::{Context, ListRequest, QueueListRequest, Service, Settings, ShareTerms, Shown};
+use zaqar::service::{
+    ClaimRequested, Context, ListRequest, QueueListRequest, Service, Settings, ShareTerms, Shown,
+};
 use zaqar::storage::Stores;
 use zaqar::storage::memory::{MemoryManagement, MemoryStore};
 
@@ -42,7 +45,9 @@ async fn answers(service: &Service, context: &Context) -> Vec<(&'static str, Rul
         replace_metadata(&queue, &metadata).await => QueuesUpdate,
         patch_queue(&queue, &[]).await => QueuesUpdate,
         delete_queue(&queue).await => QueuesDelete,
+        must_exist(Rule::QueuesStats, &queue).await => QueuesStats,
         stats(&queue).await => QueuesStats,
+        stats_with_ends(&queue).await => QueuesStats,
         list_queues(QueueListRequest::default()).await => QueuesGetAll,
         share(&queue, ShareTerms::default()) => QueuesShare,
         purge(&queue, purge).await => QueuesPurge,
@@ -54,8 +59,8 @@ async fn answers(service: &Service, context: &Context) -> Vec<(&'static str, Rul
         messages(&queue, vec![some.to_owned()]).await => MessagesGetAll,
         delete_message(&queue, some, None).await => MessagesDelete,
         delete_messages(&queue, &[], None).await => MessagesDeleteAll,
-        pop(&queue, 1).await => MessagesDeleteAll,
-        claim(&queue, None, None, None).await => ClaimsCreate,
+        pop(&queue, 1, Duration::ZERO).await => MessagesDeleteAll,
+        claim(&queue, ClaimRequested::default()).await => ClaimsCreate,
         claimed(&queue, some).await => ClaimsGet,
         renew(&queue, some, None, None).await => ClaimsUpdate,
         release(&queue, some).await => ClaimsDelete,

@@ -1,4 +1,4 @@
-//! A statsd server that counts what is timed.
+//! A statsd server that counts what is timed, and adds up what is counted.
 
 use std::collections::HashMap;
 use std::net::UdpSocket;
@@ -47,6 +47,19 @@ impl Statsd {
         }
     }
 
+    /// Waits until the service has told of a counter, or of something timed, of that name: the sum so far.
+    pub(crate) async fn told_of(&mut self, name: &str) -> f64 {
+        let start = Instant::now();
+        loop {
+            self.read();
+            if let Some(sum) = self.sums.get(name) {
+                return *sum;
+            }
+            assert!(start.elapsed() < PATIENCE, "nobody tells of {name}: {:?}", self.sums);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     fn read(&mut self) {
         let mut buffer = vec![0; 65_536];
         while let Ok(length) = self.socket.recv(&mut buffer) {
@@ -56,14 +69,16 @@ impl Statsd {
         }
     }
 
-    /// Takes in a line such as `name:1.5|ms|@0.1`: at that rate it stands for ten.
+    /// Takes in a line such as `name:1.5|ms|@0.1`: at that rate it stands for ten. A counter's own number counts.
     fn add(&mut self, line: &str) {
         let Some((name, rest)) = line.split_once(':') else { return };
-        let mut parts = rest.split('|').skip(1);
-        if parts.next() != Some("ms") {
-            return;
-        }
+        let mut parts = rest.split('|');
+        let events = match (parts.next(), parts.next()) {
+            (Some(_), Some("ms")) => 1.0,
+            (Some(number), Some("c")) => number.parse().expect("a number"),
+            _ => return,
+        };
         let rate = parts.next().and_then(|part| part.strip_prefix('@')?.parse::<f64>().ok());
-        *self.sums.entry(name.to_owned()).or_default() += 1.0 / rate.unwrap_or(1.0);
+        *self.sums.entry(name.to_owned()).or_default() += events / rate.unwrap_or(1.0);
     }
 }

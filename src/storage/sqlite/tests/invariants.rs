@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::*;
-use crate::storage::{Claims as _, DeadLetters, Transfer as _, Way};
+use crate::storage::{Claims as _, DeadLetters, Subscriptions as _, Transfer as _, Way};
 
 /// All tables.
 pub(super) const TABLES: [&str; 11] = [
@@ -115,7 +115,7 @@ async fn operate(bench: &Bench, numbers: &mut Numbers, now: Timestamp) {
         ..claim(u128::from(numbers.below(12)), 0)
     };
     let some = |numbers: &mut Numbers| id(u128::from(numbers.below(200)));
-    match numbers.below(12) {
+    match numbers.below(14) {
         0..=3 => {
             let new = |numbers: &mut Numbers| NewMessage {
                 ttl: 5 + numbers.below(60),
@@ -141,6 +141,17 @@ async fn operate(bench: &Bench, numbers: &mut Numbers, now: Timestamp) {
             let numbers: Vec<_> = away.parcels.iter().map(|parcel| parcel.number).collect();
             store.import(queue, away.line, &away.parcels, now).await.unwrap();
             store.forget(queue, Way::DeadLetters, &numbers).await.unwrap();
+        }
+        11 => {
+            let new = subscription(u128::from(numbers.below(20)), numbers.below(10), now);
+            store.subscribe(queue, &new, now).await.unwrap();
+        }
+        12 => {
+            let id = subscription(u128::from(numbers.below(20)), 0, now).id;
+            let until = now.plus_seconds(numbers.below(50));
+            if store.extend(queue, &[id], until, now).await.unwrap().is_empty() && numbers.below(3) == 0 {
+                store.unsubscribe(queue, id, now).await.unwrap();
+            }
         }
         _ => match numbers.below(8) {
             0 => drop(store.purge(queue, now).await.unwrap()),

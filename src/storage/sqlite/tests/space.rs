@@ -1,10 +1,14 @@
 //! What is gone leaves nothing behind, in bounded steps.
 
 use super::*;
-use crate::storage::{Claims as _, DeadLetters, Swept};
+use crate::storage::{Claims as _, DeadLetters, Subscriptions as _, Swept};
 
-/// A queue with messages in every table.
+/// A queue with rows in every table.
 async fn fill(bench: &Bench) {
+    for n in 0..100 {
+        let new = subscription(n.into(), n, START);
+        assert!(bench.store.subscribe(&bench.queue, &new, START).await.unwrap());
+    }
     bench.post((0..400).map(|n| message(n, 10)).collect()).await;
     let later = (1000..1200).map(|n| NewMessage { delay: 30, ..message(n, 10) });
     bench.post(later.collect()).await;

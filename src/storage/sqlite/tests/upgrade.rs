@@ -1,11 +1,29 @@
 //! Files of earlier versions.
 
 use super::*;
+use crate::model::Position;
 use crate::storage::sqlite::Problem;
-use crate::storage::{Claims as _, Landing, Transfer as _, Way};
+use crate::storage::{Claims as _, Landing, Subscriptions as _, Transfer as _, Way};
 
 /// The tables of version 1, as that version made them.
 const VERSION_1: &str = include_str!("version_1.sql");
+
+/// The same of version 2.
+const VERSION_2: &str = include_str!("version_2.sql");
+
+/// Two ready messages, of which one goes elsewhere.
+const ROWS_2: &str = "
+INSERT INTO queues (key, project, name, epoch, last, total, line, sent)
+    VALUES (3, 'p', 'q', 1, 900, 1, unhex(printf('%032X', 7)), 1);
+INSERT INTO messages (key, id, created, checksum, body)
+    SELECT value, unhex(printf('%032X', value)), 1795190691123457, NULL, CAST(value AS BLOB)
+    FROM json_each('[1, 2]');
+INSERT INTO ids (id, queue, key, position, due) SELECT id, 3, key, 900, NULL FROM messages WHERE key = 1;
+INSERT INTO ready VALUES (3, 900, 1, 1795194291123457, 3600, 0, x'61');
+INSERT INTO expiring VALUES (3, 1795194291123457, 1);
+INSERT INTO outgoing (queue, way, number, position, key, expires, ttl, count, client)
+    VALUES (3, 1, 1, 800, 2, 1795194291123457, 3600, 0, x'61');
+";
 
 /// A queue with a ready message, a claimed, a delayed and two that are on their way; and one that was dropped with
 /// one on its way.
@@ -29,13 +47,13 @@ INSERT INTO outgoing SELECT 3, 200, id, 'dead', 4, 1795194291123457, 3600, 5, x'
 INSERT INTO outgoing SELECT 4, 7, id, 'dead', 6, 1795194291123457, 3600, 5, x'62' FROM messages WHERE key = 6;
 ";
 
-fn old_file() -> TempDir {
+fn old_file(version: i32, tables: &str, rows: &str) -> TempDir {
     let directory = TempDir::new().unwrap();
     let connection = rusqlite::Connection::open(directory.path().join("messages.db")).unwrap();
     connection
         .execute_batch(&format!(
-            "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; {VERSION_1} {ROWS}
-             PRAGMA application_id = 0x5a514d53; PRAGMA user_version = 1;"
+            "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; {tables} {rows}
+             PRAGMA application_id = 0x5a514d53; PRAGMA user_version = {version};"
         ))
         .unwrap();
     directory
@@ -43,7 +61,7 @@ fn old_file() -> TempDir {
 
 #[tokio::test]
 async fn a_file_of_version_1_is_upgraded_in_place() {
-    let directory = old_file();
+    let directory = old_file(1, VERSION_1, ROWS);
     let path = directory.path().join("messages.db");
     let store = SqliteStore::open(&path, Options::default()).unwrap();
     let queue = queue("q", 1);
@@ -79,8 +97,29 @@ async fn a_file_of_version_1_is_upgraded_in_place() {
 }
 
 #[tokio::test]
+async fn a_file_of_version_2_is_upgraded_in_place() {
+    let directory = old_file(2, VERSION_2, ROWS_2);
+    let path = directory.path().join("messages.db");
+    let store = SqliteStore::open(&path, Options::default()).unwrap();
+    let identity = store.identity().await.unwrap();
+    let bench = Bench { store, queue: queue("q", 1), directory };
+    assert_eq!(bench.numbers(START).await, [1]);
+    let away = bench.store.outgoing(&bench.queue, Way::Pool, 9).await.unwrap();
+    assert_eq!(away.parcels[0].landing, Landing::Ready(Position(800)));
+    let new = subscription(9, 1, START);
+    assert!(bench.store.subscribe(&bench.queue, &new, START).await.unwrap());
+    bench.sweep(START).await;
+    invariants::check(&bench.connection(), START);
+    bench.store.close().await;
+    let store = SqliteStore::open(&bench.path(), Options::default()).unwrap();
+    assert_eq!(store.subscription(&bench.queue, new.id, START).await.unwrap(), Some(new));
+    assert_eq!(store.identity().await.unwrap(), identity);
+    store.close().await;
+}
+
+#[tokio::test]
 async fn only_a_server_upgrades() {
-    let directory = old_file();
+    let directory = old_file(1, VERSION_1, ROWS);
     let path = directory.path().join("messages.db");
     let refused = SqliteStore::open_shared(&path, Options::default()).err().unwrap().problem;
     assert!(matches!(refused, Problem::Version { found: 1, .. }), "{refused}");
@@ -91,7 +130,7 @@ async fn only_a_server_upgrades() {
 
 #[tokio::test]
 async fn an_upgrade_that_fails_leaves_the_file_as_it_was() {
-    let directory = old_file();
+    let directory = old_file(1, VERSION_1, ROWS);
     let path = directory.path().join("messages.db");
     let connection = rusqlite::Connection::open(&path).unwrap();
     // In the way of a new table.

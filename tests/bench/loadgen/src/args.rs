@@ -17,9 +17,15 @@ pub enum Mode {
     ListQueues,
     /// read a queue's numbers of messages
     Stats,
+    /// open connections (WebSocket), and let them wait
+    Idle,
+    /// one message to all connections (WebSocket): the time until the last has it
+    Fanout,
+    /// post on one connection to a queue that another is subscribed to (WebSocket): the time from answer to push
+    Push,
 }
 
-/// Load on the REST API v2 of a server.
+/// Load on the REST API v2 or the WebSocket API of a server.
 #[expect(clippy::struct_excessive_bools, reason = "these are flags of a command line")]
 #[derive(Parser)]
 pub struct Args {
@@ -28,6 +34,18 @@ pub struct Args {
     /// host:port of the server
     #[arg(long, default_value = "127.0.0.1:8888")]
     pub addr: String,
+    /// post, list, claim and cycle over WebSocket; the three modes of that API imply it
+    #[arg(long)]
+    pub websocket: bool,
+    /// path of the WebSocket API
+    #[arg(long, default_value = "/")]
+    pub path: String,
+    /// host:port that the mode push posts to, if not that of the subscribers
+    #[arg(long)]
+    pub post_addr: Option<String>,
+    /// connections of the mode idle have a subscription each
+    #[arg(long)]
+    pub subscribe: bool,
     #[arg(long, default_value_t = 32)]
     pub conns: usize,
     /// end after this time

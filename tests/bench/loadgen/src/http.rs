@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use crate::args::Args;
 
-const CLIENT_ID: &str = "3381af92-2b9e-11e3-b191-71861300734c";
+pub const CLIENT_ID: &str = "3381af92-2b9e-11e3-b191-71861300734c";
 
 pub struct Connection {
     socket: TcpStream,

@@ -1,5 +1,5 @@
-//! Load generator for the REST API v2. It costs little itself: requests are written ahead, HTTP/1.1 with
-//! keep-alive goes straight over TCP, and answers are read no further than a workload needs.
+//! Load generator for the REST API v2 and the WebSocket API. It costs little itself: requests are written ahead,
+//! HTTP/1.1 with keep-alive and frames go straight over TCP, and answers are read no further than a workload needs.
 //!
 //! Prints one line, or with `--json` one JSON object: operations and messages per second, latencies, errors
 //! and, for the processes of `--pids`, CPU time per operation and resident memory.
@@ -7,7 +7,11 @@
 mod args;
 mod http;
 mod process;
+mod push;
 mod report;
+mod run;
+mod talk;
+mod websocket;
 mod work;
 
 use std::sync::Arc;
@@ -16,16 +20,36 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use tokio::task::JoinSet;
 
-use crate::args::Args;
+use crate::args::{Args, Mode};
+use crate::push::Measured;
 use crate::report::{Report, Tally};
-use crate::work::{Limit, Worker};
+use crate::run::{Limit, Pace};
+use crate::talk::Talker;
+use crate::work::Worker;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
-    let args = Arc::new(Args::parse());
-    if !args.as_is {
-        work::prepare(&args).await?;
+    let mut args = Args::parse();
+    args.websocket |= matches!(args.mode, Mode::Idle | Mode::Fanout | Mode::Push);
+    let args = Arc::new(args);
+    match (args.as_is, args.websocket) {
+        (true, _) => {}
+        (false, true) => talk::prepare(&args).await?,
+        (false, false) => work::prepare(&args).await?,
     }
+    let measured = match args.mode {
+        Mode::Idle => push::idle(&args).await?,
+        Mode::Fanout => push::fanout(&args).await?,
+        Mode::Push => push::push(&args).await?,
+        _ => load(&args).await?,
+    };
+    let report = Report::new(&args, &measured);
+    println!("{}", if args.json { serde_json::to_string(&report)? } else { report.to_string() });
+    Ok(())
+}
+
+/// All connections at work.
+async fn load(args: &Arc<Args>) -> anyhow::Result<Measured> {
     let cpu_before = process::cpu_micros(&args.pids);
     let start = Instant::now();
     let limit = Limit {
@@ -34,15 +58,19 @@ async fn main() -> anyhow::Result<()> {
     };
     let mut workers = JoinSet::new();
     for number in 0..args.conns {
-        let args = Arc::clone(&args);
-        workers.spawn(async move { Worker::connect(&args, number).await?.run(limit).await });
+        let args = Arc::clone(args);
+        workers.spawn(async move {
+            if args.websocket {
+                run::run(Talker::connect(&args, number).await?, Pace::new(&args, number), limit).await
+            } else {
+                run::run(Worker::connect(&args, number).await?, Pace::new(&args, number), limit).await
+            }
+        });
     }
-    let mut total = Tally::new()?;
+    let mut tally = Tally::new()?;
     while let Some(worker) = workers.join_next().await {
-        total.add(worker??)?;
+        tally.add(worker??)?;
     }
-    let cpu = process::cpu_micros(&args.pids).saturating_sub(cpu_before);
-    let report = Report::new(&args, &total, start.elapsed(), cpu);
-    println!("{}", if args.json { serde_json::to_string(&report)? } else { report.to_string() });
-    Ok(())
+    let cpu_micros = process::cpu_micros(&args.pids).saturating_sub(cpu_before);
+    Ok(Measured { tally, elapsed: start.elapsed(), cpu_micros })
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::args::Args;
 use crate::process;
+use crate::push::Measured;
 
 /// What one connection, or all together, did.
 pub struct Tally {
@@ -29,6 +30,11 @@ impl Tally {
         self.errors += other.errors;
         self.first_error = self.first_error.take().or(other.first_error);
         self.latency_micros.add(other.latency_micros)?;
+        Ok(())
+    }
+
+    pub fn record(&mut self, latency: Duration) -> anyhow::Result<()> {
+        self.latency_micros.record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX))?;
         Ok(())
     }
 
@@ -59,7 +65,8 @@ pub struct Report {
 
 impl Report {
     #[expect(clippy::cast_precision_loss, reason = "rates of numbers far below 2^52")]
-    pub fn new(args: &Args, total: &Tally, elapsed: Duration, cpu_micros: u64) -> Self {
+    pub fn new(args: &Args, measured: &Measured) -> Self {
+        let Measured { tally: total, elapsed, cpu_micros } = measured;
         let seconds = elapsed.as_secs_f64();
         let millis = |quantile| total.latency_micros.value_at_quantile(quantile) as f64 / 1000.0;
         Self {
@@ -75,7 +82,7 @@ impl Report {
             max_ms: total.latency_micros.max() as f64 / 1000.0,
             errors: total.errors,
             first_error: total.first_error.clone(),
-            cpu_us_per_op: cpu_micros as f64 / total.operations.max(1) as f64,
+            cpu_us_per_op: *cpu_micros as f64 / total.operations.max(1) as f64,
             rss_mib: process::resident_kib(&args.pids) as f64 / 1024.0,
         }
     }
@@ -89,4 +96,9 @@ impl fmt::Display for Report {
         write!(out, "cpu_us/op={:.0} rss={:.0}MiB", self.cpu_us_per_op, self.rss_mib)?;
         self.first_error.as_ref().map_or(Ok(()), |text| write!(out, "\n  first error: {text}"))
     }
+}
+
+/// The beginning of an answer, for an error's text.
+pub fn excerpt(answer: &[u8]) -> String {
+    String::from_utf8_lossy(&answer[..answer.len().min(300)]).into_owned()
 }

@@ -1,24 +1,16 @@
 //! What a connection does: one operation of the chosen mode after another.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::args::{Args, Mode};
 use crate::http::Connection;
-use crate::report::Tally;
+use crate::report::excerpt;
+use crate::run::Client;
 
 /// Messages that each queue holds before a list run, in posts of twenty.
 const LISTED_POSTS: usize = 5;
-
-/// When a connection's run ends: whichever comes first.
-#[derive(Clone, Copy)]
-pub struct Limit {
-    pub until: Instant,
-    pub operations: u64,
-}
 
 #[derive(Deserialize)]
 struct Page {
@@ -55,9 +47,6 @@ pub struct Worker {
     first_page: String,
     next_page: Option<String>,
     batch: usize,
-    /// When the next operation is to begin, and how long after it the one that follows.
-    pace: Option<(Instant, Duration)>,
-    tally: Tally,
 }
 
 /// Makes the queues, and fills them for a list run.
@@ -82,11 +71,16 @@ fn queue_paths(args: &Args) -> Vec<String> {
     (0..args.queues).map(|number| format!("/v2/queues/{}{number}", args.prefix)).collect()
 }
 
-fn post_body(args: &Args, messages: usize) -> String {
+fn post_body(args: &Args, count: usize) -> String {
+    format!("{{\"messages\":{}}}", messages(args, count))
+}
+
+/// So many messages, as a list.
+pub fn messages(args: &Args, count: usize) -> String {
     // {"pad":"…"} is ten bytes around the padding.
     let padding = "x".repeat(args.size.saturating_sub(10));
     let message = format!("{{\"ttl\":{},\"body\":{{\"pad\":\"{padding}\"}}}}", args.ttl);
-    format!("{{\"messages\":[{}]}}", vec![message; messages].join(","))
+    format!("[{}]", vec![message; count].join(","))
 }
 
 impl Worker {
@@ -102,58 +96,7 @@ impl Worker {
             first_page: format!("/messages?echo={}&limit={}", !args.no_echo, args.batch),
             next_page: None,
             batch: args.batch,
-            pace: pace(args, number),
-            tally: Tally::new()?,
         })
-    }
-
-    pub async fn run(mut self, limit: Limit) -> anyhow::Result<Tally> {
-        while self.tally.operations < limit.operations && Instant::now() < limit.until {
-            let start = self.turn_to_begin().await;
-            if let Err(error) = self.operation().await {
-                self.tally.error(format!("{error:#}"));
-            }
-            self.tally.operations += 1;
-            let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-            self.tally.latency_micros.record(micros)?;
-        }
-        Ok(self.tally)
-    }
-
-    /// Waits for the next operation's time and gives it: latency counts from there, also where the one before it was
-    /// late, so that a server that stalls cannot hide what it held up.
-    async fn turn_to_begin(&mut self) -> Instant {
-        let Some((next, interval)) = &mut self.pace else { return Instant::now() };
-        let start = *next;
-        *next += *interval;
-        tokio::time::sleep_until(start.into()).await;
-        start
-    }
-
-    async fn operation(&mut self) -> anyhow::Result<()> {
-        let queue = self.queues[self.turn % self.queues.len()].clone();
-        self.turn += self.step;
-        match self.mode {
-            Mode::Post => {
-                self.post_batch(&queue).await?;
-                self.tally.messages += self.batch as u64;
-            }
-            Mode::List => return self.list(&queue).await,
-            Mode::Cycle => return self.cycle(&queue).await,
-            Mode::Claim => {
-                self.tally.messages += self.claim_batch(&queue).await?.len() as u64;
-            }
-            Mode::GetQueue => {
-                let (status, _) = self.connection.call("GET", &queue, b"").await?;
-                ensure!(status == 200, "get queue: {status}");
-            }
-            Mode::ListQueues => return self.list_queues().await,
-            Mode::Stats => {
-                let (status, _) = self.connection.call("GET", &format!("{queue}/stats"), b"").await?;
-                ensure!(status == 200, "stats: {status}");
-            }
-        }
-        Ok(())
     }
 
     async fn post_batch(&mut self, queue: &str) -> anyhow::Result<()> {
@@ -173,46 +116,56 @@ impl Worker {
         Ok(serde_json::from_slice::<Claimed>(body)?.messages)
     }
 
-    async fn cycle(&mut self, queue: &str) -> anyhow::Result<()> {
+    async fn cycle(&mut self, queue: &str) -> anyhow::Result<u64> {
         self.post_batch(queue).await?;
-        for message in self.claim_batch(queue).await? {
+        let claimed = self.claim_batch(queue).await?;
+        for message in &claimed {
             let (status, body) = self.connection.call("DELETE", &message.href, b"").await?;
             ensure!(status == 204, "delete: {status} {}", excerpt(body));
-            self.tally.messages += 1;
         }
-        Ok(())
+        Ok(claimed.len() as u64)
     }
 
-    async fn list(&mut self, queue: &str) -> anyhow::Result<()> {
+    async fn list(&mut self, queue: &str) -> anyhow::Result<u64> {
         let path = self.next_page.take().unwrap_or_else(|| format!("{queue}{}", self.first_page));
         let (status, body) = self.connection.call("GET", &path, b"").await?;
         ensure!(status == 200, "list: {status} {}", excerpt(body));
         let page: Page = serde_json::from_slice(body)?;
-        self.tally.messages += page.messages.len() as u64;
-        let more = !page.messages.is_empty();
-        self.next_page = page.links.into_iter().next().map(|link| link.href).filter(|_| more);
-        Ok(())
+        let count = page.messages.len() as u64;
+        self.next_page = page.links.into_iter().next().map(|link| link.href).filter(|_| count > 0);
+        Ok(count)
     }
 
-    async fn list_queues(&mut self) -> anyhow::Result<()> {
+    async fn get(&mut self, path: &str) -> anyhow::Result<u64> {
+        let (status, body) = self.connection.call("GET", path, b"").await?;
+        ensure!(status == 200, "{path}: {status} {}", excerpt(body));
+        Ok(0)
+    }
+
+    async fn list_queues(&mut self) -> anyhow::Result<u64> {
         let path = self.next_page.take().unwrap_or_else(|| format!("/v2/queues?limit={}", self.batch));
         let (status, body) = self.connection.call("GET", &path, b"").await?;
         ensure!(status == 200, "list queues: {status} {}", excerpt(body));
         let page: Queues = serde_json::from_slice(body)?;
         let more = !page.queues.is_empty();
         self.next_page = page.links.into_iter().next().map(|link| link.href).filter(|_| more);
-        Ok(())
+        Ok(0)
     }
 }
 
-/// When a connection begins, and how often, so that all together keep the rate.
-fn pace(args: &Args, number: usize) -> Option<(Instant, Duration)> {
-    let rate = args.rate.filter(|rate| *rate > 0.0)?;
-    let apart = Duration::from_secs_f64(1.0 / rate);
-    let (conns, number) = (u32::try_from(args.conns).ok()?, u32::try_from(number).ok()?);
-    Some((Instant::now() + apart * number, apart * conns))
-}
-
-fn excerpt(body: &[u8]) -> String {
-    String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned()
+impl Client for Worker {
+    async fn operation(&mut self) -> anyhow::Result<u64> {
+        let queue = self.queues[self.turn % self.queues.len()].clone();
+        self.turn += self.step;
+        match self.mode {
+            Mode::Post => self.post_batch(&queue).await.map(|()| self.batch as u64),
+            Mode::List => self.list(&queue).await,
+            Mode::Cycle => self.cycle(&queue).await,
+            Mode::Claim => Ok(self.claim_batch(&queue).await?.len() as u64),
+            Mode::GetQueue => self.get(&queue).await,
+            Mode::ListQueues => self.list_queues().await,
+            Mode::Stats => self.get(&format!("{queue}/stats")).await,
+            Mode::Idle | Mode::Fanout | Mode::Push => bail!("only over WebSocket"),
+        }
+    }
 }

@@ -1,0 +1,104 @@
+//! What is too much, and how connections end.
+
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+use crate::support::websocket::{WebSocketClient, status};
+use crate::support::{Store, TestApp};
+
+fn said(frame: Option<CloseFrame>) -> (u16, String) {
+    let frame = frame.expect("a code");
+    (frame.code.into(), frame.reason.to_string())
+}
+
+#[tokio::test]
+async fn a_message_beyond_the_most_ends_the_connection_and_one_below_is_answered() {
+    let app = TestApp::start(Store::Memory, "[transport]\nmax_messages_post_size = 1000\n").await;
+    let mut client = WebSocketClient::connect(app.websocket, "p").await;
+    let large = |size| json!({ "queue_name": "q", "messages": [{ "body": "x".repeat(size) }] });
+    assert_eq!(client.call("message_post", &large(900)).await.0, 201);
+    assert_eq!(client.call("message_post", &large(100_000)).await.0, 400);
+    client.send_json(&client.request("message_post", &large(2_000_000))).await;
+    assert_eq!(said(client.closed().await), (1009, "message too big".into()));
+}
+
+#[tokio::test]
+async fn a_broken_protocol_is_named_by_its_code() {
+    let app = TestApp::start(Store::Memory, "").await;
+    for (bytes, code) in [
+        // A text that is no UTF-8, masked with zeros.
+        (&[0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28][..], 1007),
+        // A frame without a mask.
+        (&[0x81, 2, b'{', b'}'], 1002),
+        // A reserved bit.
+        (&[0xc1, 0x80, 0, 0, 0, 0], 1002),
+        // A continuation of nothing.
+        (&[0x80, 0x80, 0, 0, 0, 0], 1002),
+        // A ping in pieces.
+        (&[0x09, 0x80, 0, 0, 0, 0], 1002),
+        // A reserved opcode.
+        (&[0x83, 0x80, 0, 0, 0, 0], 1002),
+        // Closing with a code that nobody may send.
+        (&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xed], 1002),
+    ] {
+        let mut client = WebSocketClient::connect(app.websocket, "p").await;
+        client.send_raw(bytes).await;
+        assert_eq!(said(client.closed().await).0, code, "{bytes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_closing_handshake_is_answered_with_its_code() {
+    let app = TestApp::start(Store::Memory, "").await;
+    let mut client = WebSocketClient::connect(app.websocket, "p").await;
+    let frame = CloseFrame { code: 1000.into(), reason: "bye".into() };
+    client.send(Message::Close(Some(frame.clone()))).await;
+    assert_eq!(client.closed().await, Some(frame));
+}
+
+#[tokio::test]
+async fn pings_are_answered_and_sent() {
+    let app = TestApp::start(Store::Memory, "[drivers:transport:websocket]\nping_interval = 1\n").await;
+    let mut client = WebSocketClient::connect(app.websocket, "p").await;
+    client.send(Message::Ping("hello".into())).await;
+    assert_eq!(client.any().await.unwrap(), Message::Pong("hello".into()));
+    for _ in 0..3 {
+        assert_eq!(client.any().await.unwrap(), Message::Ping(bytes::Bytes::new()));
+    }
+    assert_eq!(client.call("queue_list", &json!({})).await.0, 200);
+}
+
+#[tokio::test]
+async fn requests_beyond_the_rate_are_refused_one_by_one() {
+    let ini = "[drivers:transport:websocket]\nmax_requests_per_second = 3\n";
+    let app = TestApp::start(Store::Memory, ini).await;
+    let mut client = WebSocketClient::connect(app.websocket, "p").await;
+    for _ in 0..10 {
+        client.send_json(&client.request("queue_list", &json!({}))).await;
+    }
+    let mut statuses = vec![];
+    for _ in 0..10 {
+        statuses.push(status(&client.json().await));
+    }
+    assert_eq!(statuses[..3], [200; 3]);
+    assert!(statuses.contains(&429), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn at_the_end_what_was_sent_is_carried_out_and_the_client_told() {
+    let app = TestApp::start(Store::Memory, "").await;
+    let mut idle = WebSocketClient::connect(app.websocket, "p").await;
+    let mut beside = crate::support::websocket::handshake(
+        app.address,
+        "GET /v2/ws",
+        &crate::support::websocket::HANDSHAKE,
+    )
+    .await
+    .opened("p");
+    assert_eq!(idle.call("queue_list", &json!({})).await.0, 200);
+    let stopped = app.stop();
+    let (clean, first, second) = tokio::join!(stopped, idle.closed(), beside.closed());
+    assert!(clean);
+    assert_eq!((said(first).0, said(second).0), (1001, 1001));
+}
