@@ -84,7 +84,7 @@ impl Stream {
             let pause = self.left().map_or(pause, |left| left.min(pause));
             let batch = tokio::select! {
                 biased;
-                () = self.service.stopping() => return None,
+                () = self.service.waits_ended() => return None,
                 batch = self.follower.next() => Some(batch.ok()?),
                 () = tokio::time::sleep(pause) => None,
             };

@@ -20,7 +20,7 @@ async fn messages_come_as_listings_show_them() {
         for listed in &listing["messages"].as_array().unwrap()[1..] {
             assert_eq!(stream.next().await.as_ref(), Some(listed));
         }
-        // White space in a body is kept, and takes no more than its line.
+        // However a body was written, it takes one line.
         let spaced = "{\"messages\": [{\"ttl\": 60, \"body\": {\r\n  \"k\":\n\"v\"}}]}";
         send(client.request(Method::POST, "/v2/queues/q/messages").body(spaced)).await.expect(201);
         assert_eq!(stream.bodies(1).await, [json!({ "k": "v" })]);
