@@ -1,12 +1,14 @@
 //! Two nodes on one Redis: what is posted at one is streamed by the other, and readers change sides.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::sql::common::Kind;
 use crate::support::events::EventStream;
-use crate::support::redis::RedisServer;
-use crate::support::{Client, Process, cloud};
+use crate::support::redis::{RedisServer, Setup};
+use crate::support::{Client, Process, TestApp, cloud};
 
 struct Nodes {
     nodes: Vec<Process>,
@@ -90,4 +92,30 @@ async fn a_reader_that_resumes_elsewhere_has_everything_once_and_in_order() {
     };
     tokio::join!(posting, reading);
     assert_eq!(seen, numbers(0..ALL));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_waits_for_a_store_that_is_away() {
+    let mut redis = RedisServer::with(Setup::default().durable("always"));
+    let ini =
+        "[drivers]\nmessage_store = redis\nmanagement_store = memory\n[drivers:message_store:redis]\nuri = ";
+    let now = zaqar::clock::Timestamp::from_micros(1_800_000_000_000_000);
+    let app = TestApp::start_at(now, &format!("{ini}{}\n", redis.uri())).await;
+    let client = app.client("p");
+    let mut stream = EventStream::open(&client, "q").await;
+    for round in 0..3 {
+        client.post_bodies("q", &[json!(round)]).await;
+        assert_eq!(stream.bodies(1).await, [json!(round)]);
+        let unread = [json!([round, 1]), json!([round, 2])];
+        client.post_bodies("q", &unread).await;
+        redis.kill();
+        let away = json!({ "messages": [{ "ttl": 300, "body": "lost" }] });
+        client.post("/v2/queues/q/messages", &away).await.expect(503);
+        redis.restart();
+        let start = Instant::now();
+        while !client.get("/v2/queues/q/messages").await.status.is_success() {
+            assert!(start.elapsed() < Duration::from_mins(1), "the service finds its store again");
+        }
+        assert_eq!(stream.bodies(2).await, unread, "read before or after");
+    }
 }
