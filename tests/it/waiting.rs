@@ -17,9 +17,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Sends a request and lets it wait.
 fn asks(client: &Client, method: Method, path: &str) -> JoinHandle<Answer> {
-    let request = client.request(method.clone(), path);
-    let request =
-        if method == Method::POST { request.json(&json!({ "ttl": 100, "grace": 60 })) } else { request };
+    let claims = method == Method::POST;
+    let request = client.request(method, path);
+    let request = if claims { request.json(&json!({ "ttl": 100, "grace": 60 })) } else { request };
     #[expect(clippy::disallowed_methods, reason = "ends with its answer, or with the test's runtime")]
     tokio::spawn(async move { send(request).await })
 }
