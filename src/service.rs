@@ -30,7 +30,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use self::claims::{ClaimAnswer, ClaimRequested, Won};
+pub use self::claims::{ClaimAnswer, ClaimRequested, Hold, Won};
 pub use self::context::Context;
 use self::dead_letters::MoveLocks;
 pub use self::feed::Feed;
@@ -92,7 +92,6 @@ struct Inner {
     moves: MoveLocks,
     movers: Movers,
     pumps: Pumps,
-    stopping: CancellationToken,
     tasks: TaskTracker,
     /// Cancelled when nobody is to wait any more.
     waits: CancellationToken,
@@ -128,7 +127,6 @@ impl Service {
                 moves,
                 movers: Movers::default(),
                 pumps: Pumps::default(),
-                stopping: CancellationToken::new(),
                 tasks,
                 waits: CancellationToken::new(),
             }),
@@ -143,16 +141,6 @@ impl Service {
     /// Whether clients may be other than UUIDs.
     pub fn free_client_ids(&self) -> bool {
         self.inner.settings.free_client_ids
-    }
-
-    /// Ends what waits for messages, event streams for one, because the service is about to stop.
-    pub fn stop_waiting(&self) {
-        self.inner.stopping.cancel();
-    }
-
-    /// Completes when what waits for messages is to end.
-    pub async fn stopping(&self) {
-        self.inner.stopping.cancelled().await;
     }
 
     /// The clock that the service goes by.

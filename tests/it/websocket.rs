@@ -1,6 +1,7 @@
 //! The WebSocket API over real sockets.
 
 mod authenticate;
+mod doors;
 mod handshake;
 mod kill;
 mod limits;
