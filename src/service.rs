@@ -30,7 +30,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use self::claims::{ClaimAnswer, ClaimRequested, Won};
+pub use self::claims::{ClaimAnswer, ClaimRequested, Hold, Won};
 pub use self::context::Context;
 use self::dead_letters::MoveLocks;
 pub use self::feed::Feed;

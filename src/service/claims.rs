@@ -73,6 +73,13 @@ impl Hold {
     }
 }
 
+impl std::fmt::Debug for Hold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let claim = self.0.as_ref().map(|held| held.2);
+        f.debug_tuple("Hold").field(&claim).finish()
+    }
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
         if let Some((service, queue, claim)) = self.0.take().map(|held| *held) {

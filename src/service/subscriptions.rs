@@ -60,7 +60,7 @@ impl Service {
         subscriber: Subscriber<'_>,
         ttl: Option<i64>,
         options: Metadata,
-    ) -> Result<SubscriptionId> {
+    ) -> Result<Subscription> {
         context.granted(Rule::SubscriptionCreate)?;
         let Subscriber::Connection(connection) = subscriber else {
             return Err(Error::invalid(
@@ -87,7 +87,7 @@ impl Service {
                 async { self.data(&known).await?.subscribe(known.queue(), &subscription, now).await };
             match stored.await {
                 Err(storage::Error::Gone) => self.inner.registry.forget(&context.project, name),
-                Ok(true) => return Ok(subscription.id),
+                Ok(true) => return Ok(subscription),
                 Ok(false) => return Err(Error::SubscriptionExists),
                 Err(error) => return Err(Error::unavailable(NOT_CREATED)(error)),
             }
@@ -161,7 +161,8 @@ impl Service {
     }
 
     /// Extends the leases of connections' subscriptions to one queue by [`CONNECTION_LEASE`] seconds from now: those
-    /// that are gone, because somebody deleted or purged them, or the queue, or because they were not extended in time.
+    /// that are gone, because somebody deleted or purged them, or the queue, or because they were not extended in time;
+    /// for those there is [`Service::restore_connection`].
     pub async fn extend_connections(
         &self,
         project: &ProjectId,
@@ -180,6 +181,25 @@ impl Service {
             gone.extend(extended.unwrap_or_else(|| some.to_vec()));
         }
         Ok(gone)
+    }
+
+    /// Stores a connection's subscription again whose lease ran out while its store was out of reach: whether it lives.
+    /// It does not where the queue is missing, or the connection has subscribed again meanwhile.
+    pub async fn restore_connection(
+        &self,
+        project: &ProjectId,
+        name: &QueueName,
+        lapsed: &Subscription,
+    ) -> Result<bool> {
+        let now = self.inner.clock.now();
+        let subscription = Subscription { expires: now.plus_seconds(CONNECTION_LEASE), ..lapsed.clone() };
+        let subscription = &subscription;
+        let stored = self
+            .on_queue(project, name, NOT_CREATED, |known| async move {
+                self.data(&known).await?.subscribe(known.queue(), subscription, now).await
+            })
+            .await?;
+        Ok(stored == Some(true))
     }
 
     fn subscription_ttl(&self, ttl: Option<i64>, now: Timestamp) -> Result<u64> {

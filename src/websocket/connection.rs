@@ -3,6 +3,7 @@
 //! All of it is one future. Requests are polled inside it, not spawned: an answer costs no task and no channel, and
 //! what is ready together leaves in one write.
 
+use std::collections::VecDeque;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -20,6 +21,7 @@ use super::socket::{End, Incoming, Socket};
 use super::{Hub, code};
 use crate::auth::Proven;
 use crate::server::{Peer, Phase};
+use crate::service::Hold;
 
 /// Serves one connection until it is closed. `proven` is who the handshake proved the client to be.
 pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
@@ -62,6 +64,8 @@ struct Connection<S> {
     session: Session<Arrived>,
     running: Vec<(Turn, Running)>,
     pushes: Pushes,
+    /// Claims whose answers are queued: how much must be written until they are.
+    holds: VecDeque<(u64, Hold)>,
     /// When the timer fires.
     wakes_at: Instant,
     ping_at: Instant,
@@ -84,6 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             session: Session::new(settings.in_flight, settings.rate, proven),
             running: Vec::new(),
             pushes: Pushes::default(),
+            holds: VecDeque::new(),
             wakes_at,
             ping_at: wakes_at,
             pinged: false,
@@ -160,6 +165,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Poll::Ready(Err(_)) => return Err(End::Gone),
             Poll::Pending => {}
         }
+        while let Some((_, hold)) = self.holds.pop_front_if(|(end, _)| *end <= self.socket.written()) {
+            hold.keep();
+        }
         let (after, room) = (self.socket.queued(), self.hub.settings.queued);
         Ok((before >= room && after < room) || (before >= room / 2 && after < room / 2))
     }
@@ -202,7 +210,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Queues an answer, and then does what it brings with it.
     fn answer(&mut self, done: Done) {
-        self.socket.send(done.answer.kind, done.answer.bytes);
+        let sent = self.socket.send(done.answer.kind, done.answer.bytes);
+        if let Some(hold) = done.hold.filter(|_| sent) {
+            self.holds.push_back((self.socket.written() + self.socket.queued() as u64, hold));
+        }
         match done.then {
             Then::Nothing => {}
             Then::Authenticated(proven) => {

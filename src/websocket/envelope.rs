@@ -373,9 +373,13 @@ fn is_falsy(part: &Part, text: &Bytes) -> bool {
 
 /// A JSON string decoded; anything else as it stands.
 fn string(text: &[u8]) -> Cow<'_, str> {
-    match Scanner::new(text).and_then(|mut scanner| scanner.string()) {
-        Ok(found) => found.decoded(),
-        Err(_) => String::from_utf8_lossy(text),
+    match text {
+        [b'"', plain @ .., b'"'] if !plain.contains(&b'\\') => String::from_utf8_lossy(plain),
+        [b'"', ..] => match Scanner::new(text).and_then(|mut scanner| scanner.string()) {
+            Ok(found) => found.decoded(),
+            Err(_) => String::from_utf8_lossy(text),
+        },
+        _ => String::from_utf8_lossy(text),
     }
 }
 
@@ -383,10 +387,10 @@ fn string(text: &[u8]) -> Cow<'_, str> {
 fn elements(text: &[u8]) -> Option<Vec<&[u8]>> {
     let mut scanner = Scanner::new(text).ok()?;
     let mut elements = Vec::new();
-    let scanned = scanner.array(|scanner| {
+    let all = scanner.array(|scanner| {
         let part = part(scanner)?;
         elements.push(&text[part.range]);
         Ok(())
     });
-    scanned.ok().map(|()| elements)
+    all.ok().map(|()| elements)
 }

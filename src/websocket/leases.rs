@@ -3,9 +3,10 @@
 //!
 //! A connection's subscription is stored with a short lease (decision 26), so that it goes by itself when its node does.
 //! Each queue that is subscribed to has one task, which extends the leases of all connections in one call and learns
-//! with it which subscriptions are gone: deleted, purged, or with their queue.
+//! with it which subscriptions are gone: deleted, purged, or with their queue. What is gone because the store was out of
+//! reach until the lease ran out is stored again: such an outage must not end pushes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,11 +14,16 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::task::TaskTracker;
 
-use crate::model::{ProjectId, QueueName, SubscriptionId};
-use crate::service::Service;
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::model::{ProjectId, QueueName, Subscription, SubscriptionId};
+use crate::service::{CONNECTION_LEASE, Service};
 
-/// How often leases are extended: well before they end, also where one call fails.
-const EVERY: Duration = Duration::from_secs(12);
+/// How often leases are extended: well before they end.
+const EVERY: Duration = Duration::from_secs(20);
+
+/// How soon that is tried again where it failed.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// The subscriptions of this node's connections, by queue. Cheap to clone.
 #[derive(Clone)]
@@ -32,10 +38,16 @@ type Place = (ProjectId, QueueName);
 
 #[derive(Default)]
 struct Queue {
-    /// Whom to tell when a subscription is gone.
-    held: HashMap<SubscriptionId, oneshot::Sender<()>>,
+    held: HashMap<SubscriptionId, Held>,
     /// Rung when the last one was given up.
     empty: Arc<Notify>,
+}
+
+struct Held {
+    /// As it was made, but for its end: that is when the lease runs out, as far as is known.
+    subscription: Subscription,
+    /// Whom to tell when it is gone.
+    tell: oneshot::Sender<()>,
 }
 
 /// One subscription of one connection. Dropping it ends the subscription.
@@ -54,13 +66,13 @@ impl Leases {
     }
 
     /// Keeps a subscription, which was just made, until it is dropped or gone.
-    pub(super) fn hold(&self, project: &ProjectId, name: &QueueName, id: SubscriptionId) -> Lease {
-        let place = (project.clone(), name.clone());
+    pub(super) fn hold(&self, project: &ProjectId, name: &QueueName, made: Subscription) -> Lease {
+        let (place, id) = ((project.clone(), name.clone()), made.id);
         let (tell, gone) = oneshot::channel();
         let mut queues = self.lock();
         let is_new = !queues.contains_key(&place);
         let queue = queues.entry(place.clone()).or_default();
-        queue.held.insert(id, tell);
+        queue.held.insert(id, Held { subscription: made, tell });
         if is_new {
             self.tasks.spawn(self.clone().keep(place.clone(), queue.empty.clone()));
         }
@@ -70,10 +82,11 @@ impl Leases {
     /// Extends the leases of one queue until there are none.
     async fn keep(self, place: Place, empty: Arc<Notify>) {
         let mut changes = self.service.changes(&place.0, &place.1);
+        let mut pause = EVERY;
         loop {
             tokio::select! {
                 () = empty.notified() => {}
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = changes.rung() => {}
             }
             let ids: Vec<_> = {
@@ -85,22 +98,65 @@ impl Leases {
                 }
                 queue.held.keys().copied().collect()
             };
-            match self.service.extend_connections(&place.0, &place.1, &ids).await {
-                Ok(gone) => self.end(&place, &gone),
-                Err(error) => {
-                    tracing::warn!(error.cause = ?error, queue.name = %place.1, "leases were not extended");
-                }
+            let extended = self.extend(&place, &ids).await;
+            pause = if extended.is_ok() { EVERY } else { AGAIN };
+            if let Err(error) = extended {
+                tracing::warn!(error.cause = ?error, queue.name = %place.1, "leases were not extended");
             }
         }
     }
 
-    /// Tells those whose subscriptions are gone.
-    fn end(&self, place: &Place, gone: &[SubscriptionId]) {
-        let mut queues = self.lock();
-        let Some(queue) = queues.get_mut(place) else { return };
-        for tell in gone.iter().filter_map(|id| queue.held.remove(id)) {
+    /// Extends these leases, and restores those that have run out.
+    async fn extend(&self, place: &Place, ids: &[SubscriptionId]) -> Result<()> {
+        let now = self.service.clock().now();
+        let gone = self.service.extend_connections(&place.0, &place.1, ids).await?;
+        for lapsed in self.sort_out(place, ids, &gone.into_iter().collect(), now) {
+            if self.service.restore_connection(&place.0, &place.1, &lapsed).await? {
+                self.prolong(place, lapsed.id, now);
+            } else {
+                self.end(place, lapsed.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what lives on, and ends what somebody has ended; what has lapsed instead.
+    fn sort_out(
+        &self,
+        place: &Place,
+        asked: &[SubscriptionId],
+        gone: &HashSet<SubscriptionId>,
+        now: Timestamp,
+    ) -> Vec<Subscription> {
+        let mut lapsed = Vec::new();
+        for id in asked {
+            if !gone.contains(id) {
+                self.prolong(place, *id, now);
+                continue;
+            }
+            let known =
+                self.lock().get(place).and_then(|queue| Some(queue.held.get(id)?.subscription.clone()));
+            match known {
+                Some(subscription) if subscription.expires <= now => lapsed.push(subscription),
+                _ => self.end(place, *id),
+            }
+        }
+        lapsed
+    }
+
+    /// Notes that a lease was extended.
+    fn prolong(&self, place: &Place, id: SubscriptionId, now: Timestamp) {
+        if let Some(held) = self.lock().get_mut(place).and_then(|queue| queue.held.get_mut(&id)) {
+            held.subscription.expires = now.plus_seconds(CONNECTION_LEASE);
+        }
+    }
+
+    /// Tells the connection whose subscription is gone.
+    fn end(&self, place: &Place, id: SubscriptionId) {
+        let held = self.lock().get_mut(place).and_then(|queue| queue.held.remove(&id));
+        if let Some(held) = held {
             // Whoever does not listen any more has ended it too.
-            let _ = tell.send(());
+            let _ = held.tell.send(());
         }
     }
 

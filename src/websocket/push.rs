@@ -150,6 +150,8 @@ impl Pushes {
     /// One more. From now on all frames are of that kind.
     pub(super) fn begin(&mut self, push: Push, kind: Kind) {
         self.kind = kind;
+        // Most connections have one.
+        self.active.reserve_exact(1);
         self.active.push(push);
     }
 

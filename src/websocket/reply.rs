@@ -12,7 +12,7 @@ use super::envelope::Request;
 use super::schema::Action;
 use crate::api::respond;
 use crate::error::Error;
-use crate::model::{ClaimId, QueueName};
+use crate::service::Hold;
 
 /// What a reply repeats of its request: a share of the frame.
 #[derive(Clone, Debug)]
@@ -61,19 +61,20 @@ impl Echo {
 }
 
 /// The answer to a request.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Reply {
     echo: Echo,
     status: u16,
     /// JSON.
     body: Vec<u8>,
-    claimed: Option<(QueueName, ClaimId)>,
+    /// What releases the claim that the request made.
+    hold: Option<Hold>,
 }
 
 impl Reply {
     /// A reply with a body that is JSON already.
     pub(super) fn json(request: &Request, status: StatusCode, body: impl Into<Vec<u8>>) -> Self {
-        Self { echo: request.echo().clone(), status: status.as_u16(), body: body.into(), claimed: None }
+        Self { echo: request.echo().clone(), status: status.as_u16(), body: body.into(), hold: None }
     }
 
     /// A reply whose body is a sentence.
@@ -88,7 +89,7 @@ impl Reply {
 
     /// The refusal of a frame before its action is looked at: `{"error": …}`.
     pub(super) fn error(echo: Echo, status: u16, words: &str) -> Self {
-        Self { echo, status, body: json!({ "error": words }).to_string().into(), claimed: None }
+        Self { echo, status, body: json!({ "error": words }).to_string().into(), hold: None }
     }
 
     /// The refusal of a request before its action is carried out: `{"error": …}`.
@@ -102,15 +103,15 @@ impl Reply {
         Self { echo: self.echo.of_action(action), ..self }
     }
 
-    /// The same reply, to a request that made this claim.
+    /// The same reply, to a request that made a claim. Where the reply is not written, the claim is released.
     #[must_use]
-    pub(super) fn with_claim(self, queue: QueueName, claim: ClaimId) -> Self {
-        Self { claimed: Some((queue, claim)), ..self }
+    pub(super) fn with_hold(self, hold: Hold) -> Self {
+        Self { hold: Some(hold), ..self }
     }
 
-    /// The claim that the request made. Where nobody will read the reply, it should be released.
-    pub fn claimed(&self) -> Option<&(QueueName, ClaimId)> {
-        self.claimed.as_ref()
+    /// What releases the claim that the request made, unless it is kept.
+    pub(super) fn take_hold(&mut self) -> Option<Hold> {
+        self.hold.take()
     }
 
     /// The reply to a request whose operation failed: `{"exception": …, "error": …}`. The cause is logged here.

@@ -21,6 +21,7 @@ use super::socket::Kind;
 use super::{Hub, authenticate};
 use crate::auth::{Identity, Proven};
 use crate::error::Error;
+use crate::service::Hold;
 use crate::telemetry::{self, Metric};
 
 /// The name of a frame in metrics whose action could not be read.
@@ -47,6 +48,8 @@ pub(super) type Running = Pin<Box<dyn Future<Output = Done> + Send>>;
 /// A request that was carried out.
 pub(super) struct Done {
     pub(super) answer: Answer,
+    /// What releases the claim that the request made, where its answer cannot be written.
+    pub(super) hold: Option<Hold>,
     pub(super) then: Then,
 }
 
@@ -118,11 +121,11 @@ pub(super) fn carry_out(
     span.record(telemetry::HTTP_ROUTE, request.action().name());
     let observed = async move {
         let work = Unwinding(Box::pin(answer(&hub, connection, who, &request)));
-        let (reply, then) =
+        let (mut reply, then) =
             work.await.unwrap_or_else(|| (Reply::failure(&request, &Error::Internal), Then::Nothing));
         count(request.action().name(), &reply);
         tracing::debug!(websocket.status = reply.status(), connection.id = %connection, "answered");
-        Done { answer: Answer::from(&reply), then }
+        Done { answer: Answer::from(&reply), hold: reply.take_hold(), then }
     };
     Box::pin(observed.instrument(span))
 }

@@ -1,7 +1,10 @@
 //! The WebSocket API over real sockets.
 
 mod authenticate;
+mod doors;
 mod handshake;
+mod kill;
 mod limits;
 mod order;
 mod push;
+mod soak;

@@ -176,6 +176,7 @@ const RELATIONS: &[Relation] = &[
         variables: &[QUEUE, MARKER, ("echo", "param/echo")],
         methods: &["GET"],
     },
+    // The same with a time to wait for messages.
     Relation {
         name: "rel/messages_wait",
         versions: V2,

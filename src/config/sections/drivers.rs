@@ -43,8 +43,9 @@ section! {
         /// Port under which clients reach the listener where a proxy stands before it. A client that names another
         /// one in its Host header is refused.
         external_port: Option<u16> = "" [effective],
-        /// Origins of the web pages that may connect, such as https://dashboard.example.org. Unset: all. A client
-        /// that is no browser sends no origin and may always connect.
+        /// Origins of the web pages that may connect, such as `https://dashboard.example.org`. Unset: all. A client
+        /// that sends no origin is no browser and may always connect; some libraries send that of the address they
+        /// connect to, which then must be listed too.
         allowed_origins: Vec<String> = "" [effective],
         /// The most connections; 0 for as many as the listener takes.
         max_connections: u32 = "0" [effective],

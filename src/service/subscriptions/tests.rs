@@ -53,7 +53,9 @@ fn connection(n: u128) -> Uuid {
 impl Node {
     async fn subscribe(&self, queue: &str, n: u128, ttl: Option<i64>) -> Result<SubscriptionId> {
         let subscriber = Subscriber::Connection(connection(n));
-        self.service.subscribe(&self.context, &name(queue), subscriber, ttl, Metadata::new()).await
+        let made =
+            self.service.subscribe(&self.context, &name(queue), subscriber, ttl, Metadata::new()).await;
+        made.map(|subscription| subscription.id)
     }
 
     async fn listed(&self, queue: &str) -> Vec<SubscriptionView> {
@@ -81,8 +83,9 @@ async fn a_connection_s_subscription_is_seen_by_clients() {
     let options = Metadata::from_iter([("a".to_owned(), json!([1]))]);
     let subscriber = Subscriber::Connection(connection(7));
     let queue = name("q");
-    let id =
+    let made =
         node.service.subscribe(&node.context, &queue, subscriber, Some(600), options.clone()).await.unwrap();
+    let id = made.id;
     node.pass(9);
     let expected = SubscriptionView {
         id,
@@ -93,7 +96,7 @@ async fn a_connection_s_subscription_is_seen_by_clients() {
         options,
         confirmed: false,
     };
-    assert_eq!(node.listed("q").await, [expected.clone()]);
+    assert_eq!(node.listed("q").await, std::slice::from_ref(&expected));
     let one = node.service.subscription(&node.context, &queue, &id.to_string()).await.unwrap();
     assert_eq!(one, expected);
     assert!(node.service.known(&node.context.project, &queue).await.unwrap().is_some(), "it was created");
@@ -107,6 +110,7 @@ async fn a_connection_s_subscription_is_seen_by_clients() {
 async fn a_connection_subscribes_once_to_each_queue() {
     let node = alone();
     let first = node.subscribe("q", 1, None).await.unwrap();
+    node.pass(1);
     let told = refusal(node.subscribe("q", 1, Some(60)).await);
     let words =
         "Such subscription already exists. Subscriptions are unique by project + queue + subscriber URI.";
@@ -248,9 +252,30 @@ async fn connections_of_a_dead_node_are_forgotten_within_their_lease() {
     alive.pass(2);
     let left: Vec<_> = alive.listed("q").await.into_iter().map(|one| one.id).collect();
     assert_eq!(left, [kept], "after 30 seconds");
-    alive.pass(CONNECTION_LEASE);
-    assert_eq!(alive.extend("q", &[kept]).await, [kept], "too late");
-    alive.subscribe("q", 2, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_ran_out_during_an_outage_is_restored() {
+    let node = alone();
+    let (queue, project) = (name("q"), &node.context.project);
+    let subscriber = Subscriber::Connection(connection(2));
+    let made =
+        node.service.subscribe(&node.context, &queue, subscriber, Some(90), Metadata::new()).await.unwrap();
+    node.pass(CONNECTION_LEASE);
+    assert_eq!(node.extend("q", &[made.id]).await, [made.id], "too late");
+    assert!(node.service.restore_connection(project, &queue, &made).await.unwrap());
+    let listed = node.listed("q").await;
+    assert_eq!((listed[0].id, listed[0].ttl, listed[0].age), (made.id, 90, CONNECTION_LEASE));
+    node.pass(CONNECTION_LEASE - 1);
+    assert_eq!(node.extend("q", &[made.id]).await, []);
+    assert!(!node.service.restore_connection(project, &queue, &made).await.unwrap(), "it is there");
+    node.pass(CONNECTION_LEASE);
+    let again = node.subscribe("q", 2, None).await.unwrap();
+    assert!(!node.service.restore_connection(project, &queue, &made).await.unwrap(), "it subscribed again");
+    assert_eq!(node.listed("q").await.len(), 1);
+    assert_eq!(node.listed("q").await[0].id, again);
+    node.service.delete_queue(&node.context, &queue).await.unwrap();
+    assert!(!node.service.restore_connection(project, &queue, &made).await.unwrap(), "the queue is missing");
 }
 
 /// Stores in RAM, one for each URI.

@@ -337,7 +337,7 @@ pub(super) fn subscription_record(subscription: &Subscription) -> Vec<u8> {
 /// A subscription of an answer, or none.
 pub(super) fn subscription(id: SubscriptionId, record: Value) -> Result<Option<Subscription>> {
     let record = bytes(record)?;
-    if record.is_empty() { Ok(None) } else { subscription_of(id, Kept::decode(&record)?).map(Some) }
+    if record.is_empty() { Ok(None) } else { subscription_of(id, &Kept::decode(&record)?).map(Some) }
 }
 
 /// The id of a subscription, or none.
@@ -347,7 +347,7 @@ pub(super) fn subscription_id(value: Value) -> Result<Option<SubscriptionId>> {
     if bytes.is_empty() { Ok(None) } else { id().map(Some) }
 }
 
-fn subscription_of(id: SubscriptionId, kept: Kept) -> Result<Subscription> {
+fn subscription_of(id: SubscriptionId, kept: &Kept) -> Result<Subscription> {
     let subscriber = std::str::from_utf8(kept.client.as_bytes()).ok();
     let options = Subscription::options_of(&kept.body);
     let (subscriber, options) = subscriber.zip(options).ok_or_else(|| corrupt("subscription"))?;
@@ -385,7 +385,7 @@ pub(super) fn parcel(number: Value, parcel: Value) -> Result<Parcel> {
         decode().ok_or_else(|| corrupt("outgoing message"))?;
     let kept = Kept::decode(&kept)?;
     let Some(landing) = landing else {
-        let subscription = subscription_of(SubscriptionId(id.0), kept)?;
+        let subscription = subscription_of(SubscriptionId(id.0), &kept)?;
         return Ok(Parcel { number, ..Parcel::of(&subscription) });
     };
     let Kept { created, client, checksum, body, .. } = kept;

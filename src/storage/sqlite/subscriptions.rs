@@ -73,7 +73,7 @@ pub(super) fn find(
     now: Timestamp,
 ) -> Outcome<Option<SubscriptionId>> {
     let sql = "SELECT id FROM subscriptions WHERE queue = ? AND subscriber = ? AND +expires > ?";
-    Ok(db.first(sql, params![queue.key, subscriber, now.micros()], |row| id(row))?)
+    Ok(db.first(sql, params![queue.key, subscriber, now.micros()], id)?)
 }
 
 /// Removes one.
@@ -112,7 +112,7 @@ pub(super) fn purge(open: &Open<'_, '_>) -> Outcome<bool> {
 /// Removes the first ones, at most `budget`: how many.
 pub(super) fn wipe(open: &Open<'_, '_>, budget: usize) -> Outcome<usize> {
     let sql = "SELECT id FROM subscriptions WHERE queue = ? ORDER BY id";
-    let ids = open.db.some(sql, [open.row.key], budget, |row| id(row))?;
+    let ids = open.db.some(sql, [open.row.key], budget, id)?;
     if let Some(last) = ids.last() {
         let sql = "DELETE FROM subscriptions WHERE queue = ? AND id <= ?";
         open.db.execute(sql, params![open.row.key, last.0.as_bytes()])?;
@@ -123,7 +123,7 @@ pub(super) fn wipe(open: &Open<'_, '_>, budget: usize) -> Outcome<usize> {
 /// Removes those that have ended, at most `budget`: how many.
 pub(super) fn expire(open: &Open<'_, '_>, now: Timestamp, budget: usize) -> Outcome<usize> {
     let sql = "SELECT id FROM subscriptions WHERE queue = ? AND expires <= ? ORDER BY expires";
-    let ended = open.db.some(sql, [open.row.key, now.micros()], budget, |row| id(row))?;
+    let ended = open.db.some(sql, [open.row.key, now.micros()], budget, id)?;
     for id in &ended {
         unsubscribe(open, *id)?;
     }

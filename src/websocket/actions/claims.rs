@@ -17,10 +17,8 @@ pub(super) async fn create(call: &Call<'_>, queue: &QueueName) -> Result<Reply> 
     let requested = ClaimRequested { ttl, grace, limit, wait: call.wait()? };
     let won = call.service.claim(&call.context, queue, requested).await?;
     let Some(Won { id, messages, hold }) = won else { return Ok(nothing_claimed(call)) };
-    // From here on the reply answers for it.
-    hold.keep();
     let document = plain_list(&messages, Some(id)).text("claim_id", &id.to_string());
-    Ok(call.json(StatusCode::CREATED, document.end()).with_claim(queue.clone(), id))
+    Ok(call.json(StatusCode::CREATED, document.end()).with_hold(hold))
 }
 
 /// The answer where there is nothing to claim.

@@ -46,10 +46,11 @@ async fn subscribe(
     let (queue, start, options) = (call.new_queue()?, start(request)?, options(request)?);
     let address = request.text("subscriber");
     let subscriber = address.as_deref().map_or(Subscriber::Connection(connection), Subscriber::Address);
-    let id =
+    let made =
         call.service.subscribe(&call.context, queue, subscriber, request.integer("ttl"), options).await?;
+    let id = made.id;
     // From here on the subscription ends with whoever holds the lease, whatever becomes of this request.
-    let lease = hub.leases.hold(&call.context.project, queue, id);
+    let lease = hub.leases.hold(&call.context.project, queue, made);
     let marked = start.is_some();
     let follower = call.service.follow(&call.context, queue, start.unwrap_or(Start::Now)).await?;
     let body =

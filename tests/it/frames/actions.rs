@@ -1,7 +1,7 @@
 //! Queues and claims in frames, beyond what was recorded.
 
 use serde_json::{Value, json};
-use zaqar::websocket::{Encoding, Offer};
+use zaqar::websocket::Encoding;
 
 use super::desk::{CLIENT, Desk};
 
@@ -159,15 +159,35 @@ async fn the_grace_of_an_updated_claim_is_an_integer() {
 }
 
 #[tokio::test]
-async fn a_claim_is_named_by_its_reply() {
-    let desk = Desk::with(Encoding::Json, zaqar::service::Settings::default(), Offer::default());
+async fn waiting_has_its_limits() {
+    let desk = Desk::new(Encoding::Json);
+    for (action, more) in [
+        ("claim_create", json!({})),
+        ("message_list", json!({})),
+        ("message_delete_many", json!({ "pop": 1 })),
+    ] {
+        for wait in [json!(-1), json!(61), json!("1"), json!(1.0), json!(null)] {
+            let mut body = more.clone();
+            (body["queue_name"], body["wait"]) = (json!("q"), wait);
+            assert_eq!(desk.ask(action, body.clone()).await.0, 400, "{action} {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_was_waited_for_goes_with_its_reply() {
+    let desk = Desk::new(Encoding::Json);
     desk.post("q", json!([{ "body": 1 }])).await;
     let headers = json!({ "Client-ID": CLIENT, "X-Project-ID": "p" });
-    let frame = json!({ "action": "claim_create", "headers": headers, "body": { "queue_name": "q" } });
-    let reply = desk.answer(Encoding::Json, frame.to_string().into()).await;
-    let (queue, claim) = reply.claimed().unwrap();
-    let sent = super::desk::read(Encoding::Json, &reply.encode());
-    assert_eq!((queue.as_str(), json!(claim.to_string())), ("q", sent["body"]["claim_id"].clone()));
-    let nothing = desk.answer(Encoding::Json, frame.to_string().into()).await;
-    assert_eq!((nothing.status(), nothing.claimed()), (204, None));
+    let body = json!({ "queue_name": "q", "wait": 60 });
+    let frame = json!({ "action": "claim_create", "headers": headers, "body": body }).to_string();
+    let mut claims = vec![];
+    for _ in 0..2 {
+        // Nobody writes the reply: the claim is released, and the next one need not wait for its end.
+        let reply = desk.answer(Encoding::Json, frame.clone().into()).await;
+        let sent = super::desk::read(Encoding::Json, &reply.encode());
+        assert_eq!((reply.status(), &sent["body"]["messages"][0]["body"]), (201, &json!(1)));
+        claims.push(sent["body"]["claim_id"].clone());
+    }
+    assert_ne!(claims[0], claims[1]);
 }

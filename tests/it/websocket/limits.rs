@@ -102,3 +102,44 @@ async fn at_the_end_what_was_sent_is_carried_out_and_the_client_told() {
     assert!(clean);
     assert_eq!((said(first).0, said(second).0), (1001, 1001));
 }
+
+/// Waits until nobody is subscribed to the queue.
+async fn unsubscribed(other: &mut WebSocketClient, queue: &str) {
+    let start = std::time::Instant::now();
+    loop {
+        let (_, listed) = other.call("subscription_list", &json!({ "queue_name": queue })).await;
+        if listed["subscriptions"].as_array().unwrap().is_empty() {
+            return;
+        }
+        assert!(start.elapsed().as_secs() < 60, "the connection is still there");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_shows_no_sign_of_life_is_gone() {
+    let app = TestApp::start(Store::Memory, "[drivers:transport:websocket]\nping_interval = 1\n").await;
+    let mut silent = WebSocketClient::connect(app.websocket, "p").await;
+    assert_eq!(silent.call("subscription_create", &json!({ "queue_name": "q" })).await.0, 201);
+    // The other one answers pings while it asks.
+    let mut other = WebSocketClient::connect(app.websocket, "p").await;
+    unsubscribed(&mut other, "q").await;
+    assert_eq!(other.call("queue_list", &json!({})).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_disconnected_and_the_others_hear_on() {
+    let app = TestApp::start(Store::Memory, "").await;
+    let mut stalled = WebSocketClient::connect(app.websocket, "p").await;
+    let mut other = WebSocketClient::connect(app.websocket, "p").await;
+    assert_eq!(stalled.call("subscription_create", &json!({ "queue_name": "q" })).await.0, 201);
+    // More than all buffers between the two hold.
+    let large = json!("x".repeat(250_000));
+    for _ in 0..100 {
+        app.client("p").post_bodies("q", std::slice::from_ref(&large)).await;
+    }
+    unsubscribed(&mut other, "q").await;
+    assert_eq!(other.call("subscription_create", &json!({ "queue_name": "q" })).await.0, 201);
+    app.client("p").post_bodies("q", &[json!("on")]).await;
+    assert_eq!(other.json().await["body"], "on");
+}

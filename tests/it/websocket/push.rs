@@ -162,3 +162,24 @@ async fn a_subscription_that_somebody_ends_pushes_no_more() {
         }
     }
 }
+
+/// A store that is out of reach for longer than leases live must not end pushes.
+#[tokio::test]
+async fn a_subscription_whose_lease_ran_out_is_restored() {
+    for store in Store::ALL {
+        let app = TestApp::start(store, "").await;
+        let mut client = WebSocketClient::connect(app.websocket, "p").await;
+        let (_, made) = client.call("subscription_create", &queue("q")).await;
+        app.clock.advance(std::time::Duration::from_secs(40));
+        let mut other = WebSocketClient::connect(app.websocket, "p").await;
+        subscribed(&mut other, "q", 0).await;
+        // What changes about the queue has its leases looked at.
+        let patch = json!([{ "op": "add", "path": "/metadata/k", "value": 1 }]);
+        app.client("p").patch_queue("q", &patch).await.expect(200);
+        subscribed(&mut other, "q", 1).await;
+        let (_, listed) = other.call("subscription_list", &queue("q")).await;
+        assert_eq!(listed["subscriptions"][0]["id"], made["subscription_id"]);
+        app.client("p").post_bodies("q", &[json!("still pushed")]).await;
+        assert_eq!(client.json().await["body"], json!("still pushed"));
+    }
+}
