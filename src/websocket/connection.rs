@@ -105,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn poll(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<End> {
         loop {
             // Pushes first, but only as far as they leave room for answers: neither starves the other.
-            let mut moved = self.pushes.poll(self.hub.settings.queued / 2, &mut self.socket, cx);
+            let mut moved = self.pushes.poll(self.hub.settings.queued, &mut self.socket, cx);
             moved |= match self.read(cx) {
                 Ok(read) => read,
                 Err(end) => return Poll::Ready(end),
@@ -142,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Whether anything is read: not while the client leaves its answers lying.
     fn reads(&self) -> bool {
-        self.session.wants_more() && self.socket.queued() < self.hub.settings.queued
+        self.session.wants_more() && self.socket.queued() < self.room()
     }
 
     /// Begins what may begin and takes the answers of what has finished, until neither goes on.
@@ -168,13 +168,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         while let Some((_, hold)) = self.holds.pop_front_if(|(end, _)| *end <= self.socket.written()) {
             hold.keep();
         }
-        let (after, room) = (self.socket.queued(), self.hub.settings.queued);
+        let (after, room) = (self.socket.queued(), self.room());
         Ok((before >= room && after < room) || (before >= room / 2 && after < room / 2))
+    }
+
+    /// Bytes that may be queued before nothing more is begun: twice what pushes may fill.
+    fn room(&self) -> usize {
+        self.hub.settings.queued * 2
     }
 
     /// Begins what may begin.
     fn begin(&mut self) {
-        while self.socket.queued() < self.hub.settings.queued {
+        while self.socket.queued() < self.room() {
             let Some((turn, arrived)) = self.session.next() else { return };
             match arrived {
                 Arrived::Answered(answer) => {

@@ -154,35 +154,6 @@ const RELATIONS: &[Relation] = &[
         variables: &[QUEUE, ("limit", "param/claim_limit")],
         methods: &["POST"],
     },
-    // Extensions of ours: the same with a time to wait for messages.
-    Relation {
-        name: "rel/messages_wait",
-        versions: V2,
-        template: "/queues/{queue_name}/messages{?marker,limit,echo,include_claimed,wait}",
-        variables: &[
-            QUEUE,
-            MARKER,
-            ("limit", "param/messages_limit"),
-            ("echo", "param/echo"),
-            ("include_claimed", "param/include_claimed"),
-            WAIT,
-        ],
-        methods: &["GET"],
-    },
-    Relation {
-        name: "rel/messages_pop_wait",
-        versions: V2,
-        template: "/queues/{queue_name}/messages{?pop,wait}",
-        variables: &[QUEUE, ("pop", "param/pop"), WAIT],
-        methods: &["DELETE"],
-    },
-    Relation {
-        name: "rel/post_claim_wait",
-        versions: V2,
-        template: "/queues/{queue_name}/claims{?limit,wait}",
-        variables: &[QUEUE, ("limit", "param/claim_limit"), WAIT],
-        methods: &["POST"],
-    },
     Relation {
         name: "rel/patch_claim",
         versions: AFTER_V1,
@@ -205,6 +176,7 @@ const RELATIONS: &[Relation] = &[
         variables: &[QUEUE, MARKER, ("echo", "param/echo")],
         methods: &["GET"],
     },
+    // The same with a time to wait for messages.
     Relation {
         name: "rel/messages_wait",
         versions: V2,

@@ -134,8 +134,11 @@ fn event(queue: &QueueName, followed: &Followed) -> Bytes {
 /// The body of the answer.
 struct Events {
     head: Option<Bytes>,
-    next: Pin<Box<dyn Future<Output = Option<(Bytes, Stream)>> + Send>>,
+    next: Next,
 }
+
+/// What [`Stream::next`] gives, on its way.
+type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Stream)>> + Send>>;
 
 impl Events {
     fn begin(stream: Stream) -> Self {

@@ -109,7 +109,7 @@ async fn stats_show_the_whole_messages_at_both_ends() {
     let ids = desk.post("q", json!([{ "body": 1, "ttl": 60 }, { "body": 2 }, { "body": { "n": 3 } }])).await;
     let claim = json!({ "queue_name": "q", "limit": 1 });
     let (_, claim) = desk.ask("claim_create", claim).await;
-    let (status, stats) = desk.ask("queue_get_stats", json!({ "queue_name": "q" })).await;
+    let (status, numbers) = desk.ask("queue_get_stats", json!({ "queue_name": "q" })).await;
     let oldest = json!({
         "id": ids[0], "age": 0, "ttl": claim["messages"][0]["ttl"], "body": 1, "claim_id": claim["claim_id"],
         "claim_count": 0, "created": "2027-01-15T08:00:00Z",
@@ -119,7 +119,7 @@ async fn stats_show_the_whole_messages_at_both_ends() {
         "created": "2027-01-15T08:00:00Z",
     });
     let expected = json!({ "claimed": 1, "free": 2, "total": 3, "newest": newest, "oldest": oldest });
-    assert_eq!((status, stats), (200, json!({ "messages": expected })));
+    assert_eq!((status, numbers), (200, json!({ "messages": expected })));
 }
 
 #[tokio::test]
