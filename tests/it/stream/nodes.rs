@@ -11,7 +11,7 @@ use crate::support::redis::{RedisServer, Setup};
 use crate::support::{Client, Process, TestApp, cloud};
 
 struct Nodes {
-    nodes: Vec<Process>,
+    running: Vec<Process>,
     ini: String,
     states: Vec<TempDir>,
     _redis: RedisServer,
@@ -21,7 +21,7 @@ impl Nodes {
     async fn start() -> Self {
         let redis = RedisServer::start();
         let ini = cloud::ini(&redis.uri(), &cloud::database(Kind::MariaDb).await);
-        let mut nodes = Self { nodes: Vec::new(), ini, states: Vec::new(), _redis: redis };
+        let mut nodes = Self { running: Vec::new(), ini, states: Vec::new(), _redis: redis };
         nodes.add().await;
         nodes.add().await;
         nodes
@@ -29,12 +29,12 @@ impl Nodes {
 
     async fn add(&mut self) {
         let state = tempfile::tempdir().unwrap();
-        self.nodes.push(Process::start(state.path(), &self.ini).await);
+        self.running.push(Process::start(state.path(), &self.ini).await);
         self.states.push(state);
     }
 
     fn client(&self, node: usize) -> Client {
-        self.nodes[node].client("p")
+        self.running[node].client("p")
     }
 }
 
@@ -63,7 +63,7 @@ async fn a_reader_that_resumes_elsewhere_has_everything_once_and_in_order() {
     let mut nodes = Nodes::start().await;
     nodes.add().await;
     // The last node stays, and takes the posts.
-    let poster = nodes.nodes.pop().unwrap();
+    let poster = nodes.running.pop().unwrap();
     let client = poster.client("p");
     let (mut seen, mut reader) = (Vec::new(), EventStream::open(&nodes.client(0), "q").await);
     let posting = async {
@@ -80,7 +80,7 @@ async fn a_reader_that_resumes_elsewhere_has_everything_once_and_in_order() {
             seen.push(message["body"].take());
             // In the midst of it the node ends, now by a kill, now in order.
             if seen.len() % 150 == 100 {
-                let victim = nodes.nodes.remove(0);
+                let victim = nodes.running.remove(0);
                 if seen.len() % 300 == 100 {
                     victim.kill();
                 } else {
