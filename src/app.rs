@@ -130,7 +130,6 @@ impl App {
             stop.cancelled().await;
             self.api.readiness.stop();
             tokio::time::sleep(self.lameduck).await;
-            self.service.stop_waiting();
             shutdown.cancel();
             self.service.end_waits();
         };

@@ -92,7 +92,6 @@ struct Inner {
     moves: MoveLocks,
     movers: Movers,
     pumps: Pumps,
-    stopping: CancellationToken,
     tasks: TaskTracker,
     /// Cancelled when nobody is to wait any more.
     waits: CancellationToken,
@@ -128,7 +127,6 @@ impl Service {
                 moves,
                 movers: Movers::default(),
                 pumps: Pumps::default(),
-                stopping: CancellationToken::new(),
                 tasks,
                 waits: CancellationToken::new(),
             }),
@@ -143,16 +141,6 @@ impl Service {
     /// Whether clients may be other than UUIDs.
     pub fn free_client_ids(&self) -> bool {
         self.inner.settings.free_client_ids
-    }
-
-    /// Ends what waits for messages, event streams for one, because the service is about to stop.
-    pub fn stop_waiting(&self) {
-        self.inner.stopping.cancel();
-    }
-
-    /// Completes when what waits for messages is to end.
-    pub async fn stopping(&self) {
-        self.inner.stopping.cancelled().await;
     }
 
     /// The clock that the service goes by.

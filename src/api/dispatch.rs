@@ -119,6 +119,7 @@ pub(crate) struct Call {
     pub(crate) version: Version,
     admin_mode: bool,
     pooling: bool,
+    websocket: bool,
     uri: http::Uri,
     queue: Option<QueueName>,
     expires: Option<Timestamp>,
@@ -152,6 +153,11 @@ impl Call {
     /// Whether routes of that kind are mounted.
     pub(crate) fn has(&self, mounted: Mounted) -> bool {
         is_mounted(mounted, self.admin_mode, self.pooling)
+    }
+
+    /// Whether the WebSocket API is served beside this one.
+    pub(crate) fn has_websocket(&self) -> bool {
+        self.websocket
     }
 
     /// Refuses a request without `Client-ID` where that is needed although v1 lets it be left out elsewhere.
@@ -205,6 +211,7 @@ struct Resource {
     service: Service,
     pooling: bool,
     admin_mode: bool,
+    websocket: bool,
     owner: Owner,
     /// By name, which is also the order of an `Allow` header.
     methods: Vec<&'static Route>,
@@ -228,7 +235,7 @@ impl Door {
 /// The router of the tables of the enabled versions, mounted at that prefix; all other paths there are 404.
 pub(crate) fn router(api: &Api, prefix: &str) -> Router {
     let door = Door { gate: api.gate.clone(), prefix: prefix.into() };
-    let mut paths: BTreeMap<&'static str, (Version, Vec<&'static Route>)> = BTreeMap::new();
+    let mut paths = Paths::new();
     let mounted = |route: &&Route| is_mounted(route.mounted, api.admin_mode, api.pooling);
     for version in api.versions() {
         for route in version.routes().iter().filter(mounted) {
@@ -237,12 +244,19 @@ pub(crate) fn router(api: &Api, prefix: &str) -> Router {
     }
     let outside = door.clone();
     let nowhere = Router::new().fallback(move |request| no_route(outside.clone(), request));
-    paths.into_iter().fold(nowhere, |router, (path, (version, mut methods))| {
+    paths.iter().fold(nowhere, |router, (path, (version, own))| {
+        let mut methods: Vec<_> = own.iter().copied().chain(others(&paths, path, own)).collect();
         methods.sort_by_key(|route| route.method.as_str());
-        let (service, admin_mode, pooling) = (api.service.clone(), api.admin_mode, api.pooling);
-        let owner = owner(&methods);
-        let resource =
-            Arc::new(Resource { version, door: door.clone(), service, pooling, admin_mode, owner, methods });
+        let resource = Arc::new(Resource {
+            version: *version,
+            door: door.clone(),
+            service: api.service.clone(),
+            pooling: api.pooling,
+            admin_mode: api.admin_mode,
+            websocket: api.websocket.is_some(),
+            owner: owner(&methods),
+            methods,
+        });
         let endpoint = any(move |parameters, request| answer(resource.clone(), parameters, request));
         // An empty last parameter is a parameter too: `/v2/queues/` names the queue "".
         match path.rsplit_once('{') {
@@ -251,6 +265,22 @@ pub(crate) fn router(api: &Api, prefix: &str) -> Router {
         }
         .route(path, endpoint)
     })
+}
+
+/// The routes of a version by their paths.
+type Paths = BTreeMap<&'static str, (Version, Vec<&'static Route>)>;
+
+/// What else can be done at a path whose last segment is a name: what can be done there where it is taken for an id,
+/// as by clients that know of no such name.
+fn others<'a>(
+    paths: &'a Paths,
+    path: &str,
+    own: &'a [&'static Route],
+) -> impl Iterator<Item = &'static Route> + 'a {
+    let stem = path.rsplit_once('/').map_or("", |(stem, _)| stem);
+    let items = paths.get(format!("{stem}/{{id}}").as_str()).filter(|_| !path.ends_with('}'));
+    let items = items.into_iter().flat_map(|(_, routes)| routes.iter().copied());
+    items.filter(|item| own.iter().all(|route| route.method != item.method))
 }
 
 /// Whose the resource with these methods is.
@@ -358,11 +388,12 @@ fn call(
         version: resource.version,
         admin_mode: resource.admin_mode,
         pooling: resource.pooling,
+        websocket: resource.websocket,
         uri: parts.uri.clone(),
         query: Query::parse(parts.uri.query().unwrap_or("")),
         queue,
         expires: caller.expires(),
-        // Where a route names it outright it is a parameter all the same, to those who know no such route.
+        // Where a route names it outright it is an id all the same to its other methods.
         id: parameter("id").or(parts.uri.path().rsplit('/').next()).unwrap_or("").to_owned(),
         headers: headers.clone(),
         body,

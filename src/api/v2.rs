@@ -27,8 +27,6 @@ pub(super) const ROUTES: &[Route] = &[
     route!(GET "/v2/queues/{queue}/messages", Some(Rule::MessagesGetAll), messages::list_or_get),
     route!(DELETE "/v2/queues/{queue}/messages", Some(Rule::MessagesDeleteAll), messages::delete_or_pop),
     route!(GET "/v2/queues/{queue}/messages/stream", Some(Rule::MessagesGetAll), stream::get).streaming(),
-    // To delete is to delete a message, whatever its id.
-    route!(DELETE "/v2/queues/{queue}/messages/stream", Some(Rule::MessagesDelete), messages::delete),
     route!(GET "/v2/queues/{queue}/messages/{id}", Some(Rule::MessagesGet), messages::get),
     route!(DELETE "/v2/queues/{queue}/messages/{id}", Some(Rule::MessagesDelete), messages::delete),
     route!(POST "/v2/queues/{queue}/claims", Some(Rule::ClaimsCreate), claims::create),

@@ -15,17 +15,21 @@ use crate::error::{Error, Result};
 /// The router of the document at that path.
 pub(crate) fn router_at(path: &str, api: &Api) -> Router {
     let document: Arc<str> = document(api.versions()).into();
-    Router::new().route(path, any(move |request| answer(document.clone(), request)))
+    let handler = move |request: Request| {
+        let response = answer(&document, &request);
+        async move { response }
+    };
+    Router::new().route(path, any(handler))
 }
 
-async fn answer(document: Arc<str>, request: Request) -> Response<Body> {
+fn answer(document: &str, request: &Request) -> Response<Body> {
     let headers = request.headers();
     let checked: Result<()> =
         extract::not_a_form(headers).and_then(|()| extract::takes_answer(headers, false));
     match (request.method(), checked) {
         (&Method::OPTIONS, _) => respond::empty(StatusCode::OK),
         (_, Err(error)) => respond::error(&error, headers),
-        (&Method::GET, Ok(())) => respond::json(StatusCode::MULTIPLE_CHOICES, document.to_string()),
+        (&Method::GET, Ok(())) => respond::json(StatusCode::MULTIPLE_CHOICES, document.to_owned()),
         _ => respond::error(&Error::MethodNotAllowed(vec![Method::GET]), headers),
     }
 }

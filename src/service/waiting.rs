@@ -71,6 +71,11 @@ impl Service {
         self.inner.waits.cancel();
     }
 
+    /// Completes when all waits end: what lasts longer than a wait, such as a stream of events, ends then too.
+    pub async fn waits_ended(&self) {
+        self.inner.waits.cancelled().await;
+    }
+
     /// Looks, and while nothing is found looks again whenever something may be there, until the time is over: the
     /// answer of the last look. Dropping this ends the wait.
     pub(super) async fn look_and_wait<T, F>(&self, wait: &Wait<'_>, look: impl Fn() -> F) -> Result<T>

@@ -373,9 +373,13 @@ fn is_falsy(part: &Part, text: &Bytes) -> bool {
 
 /// A JSON string decoded; anything else as it stands.
 fn string(text: &[u8]) -> Cow<'_, str> {
-    match Scanner::new(text).and_then(|mut scanner| scanner.string()) {
-        Ok(found) => found.decoded(),
-        Err(_) => String::from_utf8_lossy(text),
+    match text {
+        [b'"', plain @ .., b'"'] if !plain.contains(&b'\\') => String::from_utf8_lossy(plain),
+        [b'"', ..] => match Scanner::new(text).and_then(|mut scanner| scanner.string()) {
+            Ok(found) => found.decoded(),
+            Err(_) => String::from_utf8_lossy(text),
+        },
+        _ => String::from_utf8_lossy(text),
     }
 }
 

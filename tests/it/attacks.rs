@@ -22,6 +22,9 @@ const SECRET: &str = "not for your eyes";
 /// The queue whose messages the attacker may list, of the project `p`.
 const MESSAGES: &str = "/v2/queues/shared/messages";
 
+/// The older versions are served too, and are no way around anything.
+const OLD: &str = "[DEFAULT]\nenable_deprecated_api_versions = 1,1.1\n";
+
 /// A service with a queue that is shared, and others that are not: of the same project and of another.
 struct Scene {
     app: TestApp,
@@ -33,7 +36,7 @@ struct Scene {
 
 impl Scene {
     async fn set(ini: &str) -> Self {
-        let app = TestApp::start(Store::Memory, &format!("{KEY}{ini}")).await;
+        let app = TestApp::start(Store::Memory, &format!("{KEY}{OLD}{ini}")).await;
         let owner = app.client("p");
         owner.post_bodies("shared", &[json!("yours")]).await;
         for (project, queue) in [("p", "secret"), ("p", "shared2"), ("other", "shared"), ("None", "shared")] {

@@ -16,6 +16,7 @@ mod property;
 mod redis;
 mod server;
 mod sql;
+mod stream;
 mod support;
 mod tenants;
 mod token_cache;

@@ -6,6 +6,7 @@ mod kill;
 mod live;
 mod nodes;
 mod restless;
+mod streams;
 mod troubles;
 
 use std::pin::Pin;

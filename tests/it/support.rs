@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod cloud;
 pub(crate) mod database;
+pub(crate) mod events;
 pub(crate) mod fake_keystone;
 pub(crate) mod keystone;
 pub(crate) mod mariadb;

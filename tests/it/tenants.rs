@@ -30,6 +30,9 @@ const TENANTS: [(&str, [&str; 4]); 4] = [
     ("%61", ["a", "%", "_", "a%61"]),
 ];
 
+/// What is asked in one version must be sealed in all.
+const ALL_VERSIONS: &str = "[DEFAULT]\nenable_deprecated_api_versions = 1,1.1\n";
+
 /// Bulk deletion by claims is an operation of its own.
 const WITH_CLAIMS: &str = "[transport]\nmessage_delete_with_claim_id = true\n";
 
@@ -72,8 +75,8 @@ async fn on_clouds(mut redis: Redis, kind: Kind) {
 async fn sealed(mut crowded: impl AsyncFnMut() -> String, alone: &str, steps: usize) {
     let mut rng = random::seeded();
     for (index, (tenant, others)) in TENANTS.into_iter().enumerate() {
-        let more = if index % 2 == 0 { "" } else { WITH_CLAIMS };
-        let shared = TestApp::start_at(START, &(crowded().await + more)).await;
+        let more = format!("{ALL_VERSIONS}{}", if index % 2 == 0 { "" } else { WITH_CLAIMS });
+        let shared = TestApp::start_at(START, &(crowded().await + &more)).await;
         let alone = TestApp::start_at(START, &format!("{alone}{more}")).await;
         let (mut loot, mut before) = (Loot::default(), Vec::new());
         for other in others {

@@ -3,6 +3,8 @@
 mod authenticate;
 mod doors;
 mod handshake;
+mod kill;
 mod limits;
 mod order;
 mod push;
+mod soak;

@@ -36,7 +36,7 @@ class Remote:
             self._stores[name] = options = {
                 "drivers": {"message_store": "redis", "management_store": "sqlalchemy"},
                 "drivers:message_store:redis": {"uri": f"redis://127.0.0.1:{self.redis_port}?dbid={len(self._stores)}"},
-                "drivers:management_store:sqlalchemy": {"uri": self.new_database(f"zaqar_{name}")},
+                "drivers:management_store:sqlalchemy": {"uri": self.new_database(f"zaqar_{name.replace('-', '_')}")},
             }
             self._upgrade(name, options)
         return self._stores[name]

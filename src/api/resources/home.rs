@@ -9,6 +9,7 @@ use strum::VariantArray as _;
 use crate::api::dispatch::{Call, Mounted};
 use crate::api::{Version, respond};
 use crate::error::Result;
+use crate::websocket;
 
 /// One relation: its name, the versions that have it, its URI template behind their prefix, the parameter each variable
 /// stands for, the methods it takes. v1 writes names with hyphens in place of underscores.
@@ -30,6 +31,7 @@ const QUEUE: (&str, &str) = ("queue_name", "param/queue_name");
 const MESSAGE: (&str, &str) = ("message_id", "param/message_id");
 const CLAIM: (&str, &str) = ("claim_id", "param/claim_id");
 const MARKER: (&str, &str) = ("marker", "param/marker");
+const WAIT: (&str, &str) = ("wait", "param/wait");
 
 /// The relations of a service without administrators: in v2 exactly those whose routes are mounted; in the older versions,
 /// which do not change any more, those that the reference lists.
@@ -166,6 +168,43 @@ const RELATIONS: &[Relation] = &[
         variables: &[QUEUE, CLAIM],
         methods: &["DELETE"],
     },
+    // Extensions of ours, beside the relations that they extend: those stay what they are for clients that compare.
+    Relation {
+        name: "rel/messages_stream",
+        versions: V2,
+        template: "/queues/{queue_name}/messages/stream{?marker,echo}",
+        variables: &[QUEUE, MARKER, ("echo", "param/echo")],
+        methods: &["GET"],
+    },
+    // The same with a time to wait for messages.
+    Relation {
+        name: "rel/messages_wait",
+        versions: V2,
+        template: "/queues/{queue_name}/messages{?marker,limit,echo,include_claimed,wait}",
+        variables: &[
+            QUEUE,
+            MARKER,
+            ("limit", "param/messages_limit"),
+            ("echo", "param/echo"),
+            ("include_claimed", "param/include_claimed"),
+            WAIT,
+        ],
+        methods: &["GET"],
+    },
+    Relation {
+        name: "rel/messages_pop_wait",
+        versions: V2,
+        template: "/queues/{queue_name}/messages{?pop,wait}",
+        variables: &[QUEUE, ("pop", "param/pop"), WAIT],
+        methods: &["DELETE"],
+    },
+    Relation {
+        name: "rel/post_claim_wait",
+        versions: V2,
+        template: "/queues/{queue_name}/claims{?limit,wait}",
+        variables: &[QUEUE, ("limit", "param/claim_limit"), WAIT],
+        methods: &["POST"],
+    },
     Relation { name: "rel/ping", versions: AFTER_V1, template: "/ping", variables: &[], methods: &["GET"] },
 ];
 
@@ -213,7 +252,11 @@ const POOL_RELATIONS: &[Relation] = &[
 
 /// `GET` of a version's root
 pub(crate) async fn get(call: Call) -> Result<Response<Body>> {
-    let document = document(call.version, call.has(Mounted::Pools), call.has(Mounted::Admin));
+    let mut document = document(call.version, call.has(Mounted::Pools), call.has(Mounted::Admin));
+    if call.has_websocket() && call.version == Version::V2 {
+        let upgrade = json!({ "href": websocket::PATH, "hints": { "allow": ["GET"] } });
+        document["resources"]["rel/websocket"] = upgrade;
+    }
     let mut response = respond::json(StatusCode::OK, document.to_string());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json-home"));
@@ -232,9 +275,14 @@ impl Relation {
         if version == Version::V1 { self.name.replace('_', "-") } else { self.name.to_owned() }
     }
 
+    /// The media type of its answers.
+    fn format(&self) -> &'static str {
+        if self.name == "rel/messages_stream" { "text/event-stream" } else { JSON_FORMAT }
+    }
+
     fn document(&self, version: Version) -> Value {
         let template = format!("{}{}", version.prefix(), self.template);
-        let mut resource = json!({ "href-template": template, "hints": hints(self.methods) });
+        let mut resource = json!({ "href-template": template, "hints": hints(self.methods, self.format()) });
         let variables = self.variables.iter().map(|(name, target)| ((*name).to_owned(), (*target).into()));
         if !self.variables.is_empty() {
             resource["href-vars"] = variables.collect::<Map<_, _>>().into();
@@ -249,14 +297,17 @@ pub(crate) fn document(version: Version, pools: bool, admin: bool) -> Value {
         .map(|relation| (relation.name_in(version), relation.document(version)))
         .collect();
     if admin && version > Version::V1 {
-        let health = json!({ "href": format!("{}/health", version.prefix()), "hints": hints(&["GET"]) });
+        let health =
+            json!({ "href": format!("{}/health", version.prefix()), "hints": hints(&["GET"], JSON_FORMAT) });
         resources.insert("rel/health".into(), health);
     }
     json!({ "resources": resources })
 }
 
-fn hints(methods: &[&str]) -> Value {
-    let mut hints = json!({ "allow": methods, "formats": { "application/json": {} } });
+const JSON_FORMAT: &str = "application/json";
+
+fn hints(methods: &[&str], format: &str) -> Value {
+    let mut hints = json!({ "allow": methods, "formats": { format: {} } });
     if methods.iter().any(|method| matches!(*method, "POST" | "PATCH")) && !methods.contains(&"GET") {
         hints["accept-post"] = json!(["application/json"]);
     }

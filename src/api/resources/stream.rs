@@ -80,17 +80,18 @@ impl Stream {
     async fn next(mut self) -> Option<(Bytes, Self)> {
         let silence = Instant::now() + HEARTBEAT;
         loop {
-            let left = self.expires.map(|end| self.service.clock().now().until(end));
-            if left == Some(Duration::ZERO) {
-                return None;
-            }
             let pause = silence.saturating_duration_since(Instant::now());
+            let pause = self.left().map_or(pause, |left| left.min(pause));
             let batch = tokio::select! {
                 biased;
-                () = self.service.stopping() => return None,
-                () = tokio::time::sleep(left.map_or(pause, |left| left.min(pause))) => None,
+                () = self.service.waits_ended() => return None,
                 batch = self.follower.next() => Some(batch.ok()?),
+                () = tokio::time::sleep(pause) => None,
             };
+            // Also where the clock and the timer disagree, nothing is given afterwards.
+            if self.left() == Some(Duration::ZERO) {
+                return None;
+            }
             let events = match batch {
                 Some(batch) => self.events(&batch),
                 None if Instant::now() >= silence => Bytes::from_static(b":\n\n"),
@@ -100,6 +101,11 @@ impl Stream {
                 return Some((events, self));
             }
         }
+    }
+
+    /// How long the caller's proof counts yet, if it has an end.
+    fn left(&self) -> Option<Duration> {
+        self.expires.map(|end| self.service.clock().now().until(end))
     }
 
     fn events(&self, batch: &Batch) -> Bytes {
@@ -128,8 +134,11 @@ fn event(queue: &QueueName, followed: &Followed) -> Bytes {
 /// The body of the answer.
 struct Events {
     head: Option<Bytes>,
-    next: Pin<Box<dyn Future<Output = Option<(Bytes, Stream)>> + Send>>,
+    next: Next,
 }
+
+/// What [`Stream::next`] gives, on its way.
+type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Stream)>> + Send>>;
 
 impl Events {
     fn begin(stream: Stream) -> Self {

@@ -12,11 +12,11 @@ use super::place::Place;
 use super::read::Pages;
 use super::{FAILED, PAUSES};
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{ProjectId, QueueName};
 use crate::service::Service;
 use crate::service::registry::Known;
-use crate::storage::QueueRecord;
+use crate::storage::{self, QueueRecord};
 use crate::wake::{Bell, Who};
 
 /// Pieces that a slow follower may be behind; then it reads for itself. What all have taken is not kept.
@@ -167,40 +167,44 @@ impl Work {
         self.service.inner.pumps.forget(&self.line);
     }
 
-    /// Reads and hands out, for ever. What fails is tried again after a pause, or when the bell rings.
+    /// Reads and hands out, for ever. What fails is tried again after a pause.
     async fn pump(&mut self) {
         let service = self.service.clone();
         // The bell of the queue's record: it may be created, deleted or moved.
         let mut record = service.inner.registry.watch(&self.line.project, &self.line.name);
-        let mut pause: Option<Duration> = None;
+        let mut pause = None;
         loop {
-            let drained = self.drain().await;
-            let due = match (drained, pause) {
-                (Ok(()), None) => self.next_due(),
-                (Ok(()), Some(_)) => {
-                    tracing::info!(queue.name = %self.line.name, "followers are served again");
-                    pause = None;
-                    self.next_due()
+            // Apart, for a pump waits most of its time, and reading needs much more room than waiting.
+            match Box::pin(self.drain()).await {
+                Ok(()) => {
+                    if pause.take() > Some(PAUSES.0) {
+                        tracing::info!(queue.name = %self.line.name, "followers are served again");
+                    }
+                    self.wait(&mut record).await;
                 }
-                (Err(error), None) => {
-                    tracing::warn!(error.cause = ?error, queue.name = %self.line.name, "followers wait for their store");
-                    Some(*pause.insert(PAUSES.0))
+                Err(error) => {
+                    // Once may be a queue that was deleted in between.
+                    if pause == Some(PAUSES.0) {
+                        tracing::warn!(error.cause = ?error, queue.name = %self.line.name, "followers wait");
+                    }
+                    let next = pause.map_or(PAUSES.0, |pause: Duration| (pause * 2).min(PAUSES.1));
+                    tokio::time::sleep(*pause.insert(next)).await;
                 }
-                (Err(_), Some(last)) => Some(*pause.insert((last * 2).min(PAUSES.1))),
-            };
-            self.wait(&mut record, due).await;
+            }
         }
     }
 
     /// How long until something is due.
     fn next_due(&self) -> Option<Duration> {
         // The moment itself may be one of which the clock says that it has come, and the store that it has not.
-        const SHORTEST: Duration = Duration::from_millis(1);
+        const SHORTEST: Duration = Duration::from_millis(5);
         let Due::At(Some(due)) = self.due else { return None };
         Some(self.service.inner.clock.now().until(due).max(SHORTEST))
     }
 
-    async fn wait(&mut self, record: &mut Bell, due: Option<Duration>) {
+    /// Waits until something may be there.
+    async fn wait(&mut self, record: &mut Bell) {
+        let due = self.next_due();
         let store = async {
             match &mut self.watched {
                 Some((_, bell)) => bell.rung().await,
@@ -256,6 +260,10 @@ impl Work {
         });
         self.watched = taken.await?;
         self.due = Due::Unknown;
+        if self.watched.is_none() && known.is_some_and(|known| !service.lies_nowhere(&known.record)) {
+            // It is known, and its store knows nothing of it.
+            return Err(Error::unavailable(FAILED)(storage::Error::Gone));
+        }
         Ok(())
     }
 

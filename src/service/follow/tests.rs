@@ -291,6 +291,10 @@ async fn ten_thousand_followers_have_a_message_at_once() {
     const FOLLOWERS: usize = 10_000;
     let room = Room::new();
     let (tasks, came) = (TaskTracker::new(), Arc::new(tokio::sync::Semaphore::new(0)));
+    let mut waiting = room.follow(Start::Now).await;
+    let size = size_of::<Follower>() + size_of_val(&waiting.next());
+    assert!(size < 1_024, "{size} bytes for one who waits");
+    drop(waiting);
     for _ in 0..FOLLOWERS {
         let (mut follower, came) = (room.follow(Start::Now).await, came.clone());
         tasks.spawn(async move {

@@ -110,6 +110,7 @@ async fn a_connection_s_subscription_is_seen_by_clients() {
 async fn a_connection_subscribes_once_to_each_queue() {
     let node = alone();
     let first = node.subscribe("q", 1, None).await.unwrap();
+    node.pass(1);
     let told = refusal(node.subscribe("q", 1, Some(60)).await);
     let words =
         "Such subscription already exists. Subscriptions are unique by project + queue + subscriber URI.";

@@ -38,6 +38,8 @@ struct Heard {
 /// A queue whose rings are to be fetched.
 #[derive(Default)]
 struct Channel {
+    /// The number of the ear that listens to it.
+    ear: u64,
     /// The server has confirmed it.
     heard: bool,
     /// Somebody relies on it that may have missed something by then.
@@ -99,10 +101,17 @@ impl Heard {
         }
     }
 
-    /// The server says that it will tell every ring of that queue.
-    fn confirmed(&self, key: &Key) {
+    /// From now on that ear listens to the queue.
+    fn assign(&self, key: &Key, ear: u64) {
+        if let Some(channel) = self.channels().get_mut(key) {
+            channel.ear = ear;
+        }
+    }
+
+    /// The server says to that ear that it will tell every ring of that queue.
+    fn confirmed(&self, key: &Key, ear: u64) {
         let mut channels = self.channels();
-        let Some(channel) = channels.get_mut(key) else { return };
+        let Some(channel) = channels.get_mut(key).filter(|channel| channel.ear == ear) else { return };
         channel.heard = true;
         let (late, waiting) = (std::mem::take(&mut channel.late), std::mem::take(&mut channel.waiting));
         drop(channels);
@@ -119,6 +128,7 @@ impl Heard {
     fn lost(&self, key: &Key) {
         if let Some(channel) = self.channels().get_mut(key) {
             channel.late |= std::mem::take(&mut channel.heard);
+            channel.ear = 0;
         }
     }
 

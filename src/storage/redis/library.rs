@@ -343,6 +343,15 @@ mod tests {
     }
 
     #[test]
+    fn only_functions_on_a_cluster_publish_to_shards() {
+        let (alone, cluster) = (Text::of(false), Text::of(true));
+        assert!(cluster.library.contains("try('SPUBLISH'") && alone.library.contains("try('PUBLISH'"));
+        assert_eq!(alone.script, cluster.script);
+        assert!(alone.script.contains("try('PUBLISH'"));
+        assert_ne!(alone.names, cluster.names);
+    }
+
+    #[test]
     fn bounds_are_those_of_the_traits() {
         use crate::storage::{EXAMINED, STEP};
         let bounds = format!("STEP, EXAMINED, CHUNK, NEVER = {STEP}, {EXAMINED}, ");

@@ -1,7 +1,7 @@
 //! Queues and claims in frames, beyond what was recorded.
 
 use serde_json::{Value, json};
-use zaqar::websocket::{Encoding, Offer};
+use zaqar::websocket::Encoding;
 
 use super::desk::{CLIENT, Desk};
 
@@ -109,7 +109,7 @@ async fn stats_show_the_whole_messages_at_both_ends() {
     let ids = desk.post("q", json!([{ "body": 1, "ttl": 60 }, { "body": 2 }, { "body": { "n": 3 } }])).await;
     let claim = json!({ "queue_name": "q", "limit": 1 });
     let (_, claim) = desk.ask("claim_create", claim).await;
-    let (status, stats) = desk.ask("queue_get_stats", json!({ "queue_name": "q" })).await;
+    let (status, numbers) = desk.ask("queue_get_stats", json!({ "queue_name": "q" })).await;
     let oldest = json!({
         "id": ids[0], "age": 0, "ttl": claim["messages"][0]["ttl"], "body": 1, "claim_id": claim["claim_id"],
         "claim_count": 0, "created": "2027-01-15T08:00:00Z",
@@ -119,7 +119,7 @@ async fn stats_show_the_whole_messages_at_both_ends() {
         "created": "2027-01-15T08:00:00Z",
     });
     let expected = json!({ "claimed": 1, "free": 2, "total": 3, "newest": newest, "oldest": oldest });
-    assert_eq!((status, stats), (200, json!({ "messages": expected })));
+    assert_eq!((status, numbers), (200, json!({ "messages": expected })));
 }
 
 #[tokio::test]
@@ -159,8 +159,24 @@ async fn the_grace_of_an_updated_claim_is_an_integer() {
 }
 
 #[tokio::test]
+async fn waiting_has_its_limits() {
+    let desk = Desk::new(Encoding::Json);
+    for (action, more) in [
+        ("claim_create", json!({})),
+        ("message_list", json!({})),
+        ("message_delete_many", json!({ "pop": 1 })),
+    ] {
+        for wait in [json!(-1), json!(61), json!("1"), json!(1.0), json!(null)] {
+            let mut body = more.clone();
+            (body["queue_name"], body["wait"]) = (json!("q"), wait);
+            assert_eq!(desk.ask(action, body.clone()).await.0, 400, "{action} {body}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_claim_that_was_waited_for_goes_with_its_reply() {
-    let desk = Desk::with(Encoding::Json, zaqar::service::Settings::default(), Offer::default());
+    let desk = Desk::new(Encoding::Json);
     desk.post("q", json!([{ "body": 1 }])).await;
     let headers = json!({ "Client-ID": CLIENT, "X-Project-ID": "p" });
     let body = json!({ "queue_name": "q", "wait": 60 });

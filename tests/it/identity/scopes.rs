@@ -38,11 +38,15 @@ async fn a_token_of_the_system_reaches_what_belongs_to_no_project() {
 
 #[tokio::test]
 async fn a_token_of_a_domain_or_of_nothing_has_no_project_anywhere() {
-    let guarded = guarded("[DEFAULT]\nadmin_mode = true\npooling = true\n").await;
+    let guarded =
+        guarded("[DEFAULT]\nadmin_mode = true\npooling = true\nenable_deprecated_api_versions = 1,1.1\n")
+            .await;
     guarded.keystone.knows("domain", scoped("domain", json!({"id": "d", "name": "D"})));
     guarded.keystone.knows("nothing", scoped("methods", json!(["password"])));
     for token in ["domain", "nothing"] {
-        for path in ["/v2/queues", "/v2/ping", "/v2/pools", "/v2/health"] {
+        for path in
+            ["/v1/queues", "/v1/pools", "/v1.1/queues", "/v2/queues", "/v2/ping", "/v2/pools", "/v2/health"]
+        {
             let answer = guarded.get(path, token).await.expect(400);
             assert_eq!(answer.json()["title"], "Project-Id Missing", "{token} {path}");
         }

@@ -214,3 +214,26 @@ async fn another_node_takes_over_when_one_dies() {
     running.join_next().await.unwrap().unwrap();
     second.close().await;
 }
+
+#[tokio::test]
+async fn who_waits_goes_along_with_a_queue_that_moves() {
+    let shared = Shared::new().await;
+    let (service, tasks) = (shared.node(), TaskTracker::new());
+    fill(&service, 0, "").await;
+    let waiter = service.clone();
+    let waiting =
+        tasks.spawn(async move { waiter.pop(&context(), &name(), 1, Duration::from_mins(1)).await.unwrap() });
+    tokio::task::yield_now().await;
+    change_flavor(&service).await;
+    let start = Instant::now();
+    while !shared.management.motions(None, 9).await.unwrap().is_empty() {
+        assert!(start.elapsed() < Duration::from_mins(1), "the queue arrives");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!waiting.is_finished());
+    assert_eq!(record(&shared).await.placement.pool, Some(PoolName::new("b")));
+    let posted = Posted { ttl: Some(3_600), delay: None, body: "1".into() };
+    shared.node().post(&context(), &name(), &[posted]).await.unwrap();
+    let taken = tokio::time::timeout(Duration::from_mins(1), waiting).await.expect("it is woken");
+    assert_eq!(taken.unwrap().len(), 1);
+}

@@ -52,7 +52,8 @@ async fn a_rule_that_nobody_passes_closes_its_routes_before_anything_sent_is_loo
 /// A request with parameters, a body and a media type that its handler would refuse, and ids of nothing.
 async fn nonsense(client: &Client, method: &str, path: &str) -> Answer {
     let path = path.replace("{queue}", "nowhere").replace("{id}", "nothing");
-    let request = client.request(method.parse().unwrap(), &format!("{path}?limit=many&pop=x&detailed=7"));
+    let request =
+        client.request(method.parse().unwrap(), &format!("{path}?limit=many&pop=x&detailed=7&echo=x"));
     let request = if method == "HEAD" { request } else { request.header("content-type", "x/y").body("{]") };
     send(request).await
 }

@@ -20,7 +20,8 @@ pub(super) fn body(rng: &mut TestRng, kind: Kind, ids: &Ids) -> Vec<u8> {
         Kind::Patch => patch(rng),
         Kind::Metadata => metadata(rng),
         Kind::Purge => format!("{{\"resource_types\":{}}}", one_of(rng, &PURGES)),
-        Kind::Messages | Kind::Nothing => messages(rng),
+        Kind::MessageArray => message_array(rng),
+        Kind::Messages | Kind::Nothing => format!("{{\"messages\":{}}}", message_array(rng)),
     }
     .into_bytes();
     if rng.random_bool(0.1) {
@@ -44,7 +45,7 @@ pub(super) fn packed(rng: &mut TestRng, body: &[u8]) -> Vec<u8> {
     packed
 }
 
-fn messages(rng: &mut TestRng) -> String {
+fn message_array(rng: &mut TestRng) -> String {
     let message = |rng: &mut TestRng| {
         let mut fields = Vec::new();
         if rng.random_bool(0.98) {
@@ -63,7 +64,7 @@ fn messages(rng: &mut TestRng) -> String {
     };
     let count = if rng.random_bool(0.95) { rng.random_range(1..5) } else { one_of(rng, &[0, 100]) };
     let list: Vec<_> = (0..count).map(|_| message(rng)).collect();
-    format!("{{\"messages\":[{}]}}", list.join(","))
+    format!("[{}]", list.join(","))
 }
 
 /// What stands where an integer belongs.

@@ -35,8 +35,57 @@ pub(super) fn statuses(request: &Request) -> Vec<u16> {
 
 type Methods = &'static [(&'static str, &'static [u16])];
 
+/// Whether it asks v1 for nothing but whether a queue is there, so that 404 is an answer and no error.
+pub(super) fn tells_by_status(request: &Request) -> bool {
+    let path = path(&request.target);
+    matches!(path.split('/').collect::<Vec<_>>()[..], ["", "v1", "queues", _])
+}
+
 /// The methods of a path and what the operation answers; `None` where there is no route.
 fn methods(segments: &[&str]) -> Option<Methods> {
+    match segments {
+        ["v1", rest @ ..] => methods_of_v1(rest),
+        ["v1.1", rest @ ..] => methods_of_v1_1(rest),
+        _ => methods_of_v2(segments),
+    }
+}
+
+fn methods_of_v1(segments: &[&str]) -> Option<Methods> {
+    Some(match segments {
+        ["health"] => &[("GET", &[204]), ("HEAD", &[204])],
+        [""] => &[("GET", &[200])],
+        ["queues"] => &[("GET", &[200, 204])],
+        ["queues", _] => {
+            &[("GET", &[204, 404]), ("HEAD", &[204, 404]), ("PUT", &[201, 204]), ("DELETE", &[204])]
+        }
+        ["queues", _, "metadata"] => &[("GET", &[200, 404]), ("PUT", &[204, 404])],
+        ["queues", _, "stats"] => &[("GET", &[200, 404])],
+        ["queues", _, "messages"] => &[("GET", &[200, 204]), ("POST", &[201, 404]), ("DELETE", &[204])],
+        _ => return common_methods(segments),
+    })
+}
+
+fn methods_of_v1_1(segments: &[&str]) -> Option<Methods> {
+    Some(match segments {
+        ["ping"] => &[("GET", &[204]), ("HEAD", &[204])],
+        ["" | "queues"] | ["queues", _, "stats"] => &[("GET", &[200])],
+        ["queues", _] => &[("GET", &[200]), ("PUT", &[201, 204]), ("DELETE", &[204])],
+        ["queues", _, "messages"] => &[("GET", &[200, 404]), ("POST", &[201]), ("DELETE", &[200, 204])],
+        _ => return common_methods(segments),
+    })
+}
+
+/// What is alike in every version.
+fn common_methods(segments: &[&str]) -> Option<Methods> {
+    Some(match segments {
+        ["queues", _, "messages", _] => &[("GET", &[200, 404]), ("DELETE", &[204, 403])],
+        ["queues", _, "claims"] => &[("POST", &[201, 204])],
+        ["queues", _, "claims", _] => &[("GET", &[200, 404]), ("PATCH", &[204, 404]), ("DELETE", &[204])],
+        _ => return None,
+    })
+}
+
+fn methods_of_v2(segments: &[&str]) -> Option<Methods> {
     Some(match segments {
         [""] => &[("GET", &[300])],
         ["healthcheck"] | ["healthcheck", "live"] => &[("GET", &[200]), ("HEAD", &[200])],
@@ -49,11 +98,7 @@ fn methods(segments: &[&str]) -> Option<Methods> {
         // Without a key, as the services here are, nothing can be shared.
         ["v2", "queues", _, "share"] => &[("POST", &[400])],
         ["v2", "queues", _, "messages"] => &[("GET", &[200, 404]), ("POST", &[201]), ("DELETE", &[200, 204])],
-        ["v2", "queues", _, "messages", _] => &[("GET", &[200, 404]), ("DELETE", &[204, 403])],
-        ["v2", "queues", _, "claims"] => &[("POST", &[201, 204])],
-        ["v2", "queues", _, "claims", _] => {
-            &[("GET", &[200, 404]), ("PATCH", &[204, 404]), ("DELETE", &[204])]
-        }
+        ["v2", rest @ ..] => return common_methods(rest),
         _ => return None,
     })
 }

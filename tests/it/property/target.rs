@@ -10,6 +10,8 @@ use super::text::{Ids, hostile_text, one_of};
 pub(super) enum Kind {
     Nothing,
     Messages,
+    /// As v1 posts them.
+    MessageArray,
     Claim,
     Patch,
     Metadata,
@@ -17,7 +19,7 @@ pub(super) enum Kind {
 }
 
 /// Operations with the body that each wants; some more often than others.
-const OPERATIONS: [(&str, &str, Kind); 22] = [
+const OPERATIONS: [(&str, &str, Kind); 26] = [
     ("GET", "/v2/queues", Kind::Nothing),
     ("PUT", "/v2/queues/{queue}", Kind::Metadata),
     ("GET", "/v2/queues/{queue}", Kind::Nothing),
@@ -40,6 +42,10 @@ const OPERATIONS: [(&str, &str, Kind); 22] = [
     ("DELETE", "/v2/queues/{queue}/claims/{id}", Kind::Nothing),
     ("GET", "/", Kind::Nothing),
     ("HEAD", "/v2/ping", Kind::Nothing),
+    ("GET", "/v1/queues/{queue}/metadata", Kind::Nothing),
+    ("PUT", "/v1/queues/{queue}/metadata", Kind::Metadata),
+    ("HEAD", "/v1/queues/{queue}", Kind::Nothing),
+    ("GET", "/v1/health", Kind::Nothing),
 ];
 
 /// Methods for the wrong places.
@@ -85,8 +91,10 @@ pub(super) fn operation(rng: &mut TestRng, ids: &Ids) -> (&'static str, String, 
         0 => one_of(rng, &PLACES).to_owned(),
         1 => format!("/{}", escaped(&hostile_text(rng))),
         2 => format!("http://other.example{path}"),
+        3..12 => path.replacen("/v2/", one_of(rng, &["/v1/", "/v1.1/"]), 1),
         _ => path.to_owned(),
     };
+    let kind = if kind == Kind::Messages && path.starts_with("/v1/") { Kind::MessageArray } else { kind };
     let path = path.replace("{queue}", &queue(rng)).replace("{id}", &escaped(&ids.any(rng)));
     let target = if rng.random_bool(0.5) { path + "?" + &query(rng, ids) } else { path };
     (method, target, kind)

@@ -62,6 +62,12 @@ impl Client {
         Self { http, address, project: project.into(), id: CLIENT_ID }
     }
 
+    /// The same over HTTP/2 without encryption.
+    pub(crate) fn speaking_http2(&self) -> Self {
+        let http = reqwest::Client::builder().no_proxy().no_gzip().http2_prior_knowledge();
+        Self { http: http.build().expect("a client"), ..self.clone() }
+    }
+
     /// The same with another client id.
     pub(crate) fn with_id(&self, id: &'static str) -> Self {
         Self { id, ..self.clone() }

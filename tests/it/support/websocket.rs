@@ -90,21 +90,31 @@ pub(crate) const HANDSHAKE: [(&str, &str); 5] = [
 
 /// Sends a request of these lines and reads the head of its answer.
 pub(crate) async fn handshake(address: SocketAddr, line: &str, headers: &[(&str, &str)]) -> Head {
-    let mut stream = TcpStream::connect(address).await.expect("a connection");
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    stream.write_all(format!("{line} HTTP/1.1\r\n{headers}\r\n").as_bytes()).await.expect("a request");
+    let stream = TcpStream::connect(address).await.expect("a connection");
+    handshake_over(stream, line, headers).await.expect("an answer")
+}
+
+/// The same over a stream, whose other side may be gone.
+async fn handshake_over(mut stream: TcpStream, line: &str, headers: &[(&str, &str)]) -> io::Result<Head> {
+    let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    stream.write_all(format!("{line} HTTP/1.1\r\n{}\r\n", headers.concat()).as_bytes()).await?;
     let mut text = Vec::new();
     while !text.ends_with(b"\r\n\r\n") {
-        text.push(timeout(PATIENCE, stream.read_u8()).await.expect("in time").expect("a head"));
+        text.push(timeout(PATIENCE, stream.read_u8()).await.expect("in time")?);
     }
     let text = String::from_utf8(text).expect("text");
-    Head { status: text[9..12].parse().expect("a status"), text, stream }
+    Ok(Head { status: text[9..12].parse().expect("a status"), text, stream })
 }
 
 impl WebSocketClient {
     /// Connects to a listener.
     pub(crate) async fn connect(address: SocketAddr, project: &str) -> Self {
         handshake(address, "GET /any", &HANDSHAKE).await.opened(project)
+    }
+
+    /// Connects over a stream to a server that may be gone.
+    pub(crate) async fn over(stream: TcpStream, project: &str) -> io::Result<Self> {
+        Ok(handshake_over(stream, "GET /any", &HANDSHAKE).await?.opened(project))
     }
 
     /// A request of that action and body.
@@ -152,6 +162,18 @@ impl WebSocketClient {
         match self.next().await {
             Message::Text(text) => serde_json::from_str(&text).expect("JSON"),
             other => panic!("{other:?} came in place of a text"),
+        }
+    }
+
+    /// The next text, as JSON; `None` once the connection is gone, in whatever way.
+    pub(crate) async fn json_or_end(&mut self) -> Option<Value> {
+        loop {
+            match self.any().await {
+                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).expect("JSON")),
+                Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                Ok(Message::Close(_)) | Err(_) => return None,
+                Ok(other) => panic!("{other:?} came in place of a text"),
+            }
         }
     }
 

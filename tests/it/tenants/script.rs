@@ -40,7 +40,7 @@ impl Step {
         let at = |rest: &str| format!("/v2/queues/{queue}{rest}");
         let (message, claim) = (Pick::message(rng), Pick::claim(rng));
         let step = |method, path: String, ids: Vec<Pick>| Self { method, path, ids, body: None };
-        match rng.random_range(0..30) {
+        let step = match rng.random_range(0..30) {
             0 => step(Method::GET, at("/messages/{}"), vec![message]),
             1 => step(Method::DELETE, at("/messages/{}"), vec![message]),
             2 | 3 => step(Method::DELETE, at("/messages/{}?claim_id={}"), vec![message, claim]),
@@ -91,7 +91,24 @@ impl Step {
             28 => step(Method::POST, at("/purge"), vec![]),
             _ if rng.random_bool(0.3) => step(Method::DELETE, at(""), vec![]),
             _ => step(Method::GET, at(""), vec![]),
+        };
+        step.in_some_version(rng)
+    }
+
+    /// The same in an older version, perhaps, as far as that has it.
+    fn in_some_version(mut self, rng: &mut TestRng) -> Self {
+        let version = match rng.random_range(0..4) {
+            0 => "/v1/",
+            1 => "/v1.1/",
+            _ => return self,
+        };
+        self.path = self.path.replacen("/v2/", version, 1);
+        if version == "/v1/"
+            && let Some(list) = self.body.as_mut().and_then(|body| body.get_mut("messages"))
+        {
+            self.body = Some(list.take());
         }
+        self
     }
 
     fn with(self, body: Value) -> Self {

@@ -21,7 +21,8 @@ struct Nodes {
 impl Nodes {
     async fn start() -> Self {
         let (redis, states) = (RedisServer::start(), [(); 2].map(|()| tempfile::tempdir().unwrap()));
-        let ini = cloud::ini(&redis.uri(), &cloud::database(Kind::Sqlite).await);
+        let database = cloud::database(Kind::MariaDb).await;
+        let ini = cloud::ini(&redis.uri(), &database);
         let first = Process::start(states[0].path(), &ini).await;
         let second = Process::start(states[1].path(), &ini).await;
         Self { first, second, redis, _states: states }

@@ -118,7 +118,7 @@ impl Ear {
                 self.heard.ring(&key, ready.unwrap_or(-1));
             }
             "subscribe" => {
-                self.heard.confirmed(&key);
+                self.heard.confirmed(&key, self.number);
                 self.tell(Event::Serves);
             }
             "sunsubscribe" if self.heard.is_wanted(&key) => self.tell(Event::Moved(key)),

@@ -196,6 +196,9 @@ impl Fetcher {
             self.posts.len() - 1
         });
         let post = &mut self.posts[at];
+        for key in &keys {
+            self.heard.assign(key, post.number);
+        }
         post.keys.extend(keys.iter().cloned());
         // An ear that has ended says so.
         let _ = post.orders.send(Order::Listen(keys));

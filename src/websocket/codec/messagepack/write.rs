@@ -32,11 +32,11 @@ impl Lengths {
             length += 1;
             self.count(scanner)
         };
-        if first == b'[' {
-            scanner.array(element)?
-        } else {
-            scanner.object(|scanner, _| element(scanner))?
-        }
+        let counted = match first {
+            b'[' => scanner.array(element),
+            _ => scanner.object(|scanner, _| element(scanner)),
+        };
+        counted?;
         self.0[place] = length;
         Ok(())
     }
