@@ -293,12 +293,11 @@ mod tests {
                         session.arrive(turn, turns.len());
                         turns.push(turn);
                     }
-                    Happens::Arrives(_) => {}
                     Happens::Finishes(which) if !running.is_empty() => {
                         let done: usize = running.remove(which % running.len());
                         session.finished(turns[done]);
                     }
-                    Happens::Finishes(_) => {}
+                    Happens::Arrives(_) | Happens::Finishes(_) => {}
                 }
                 while let Some((turn, request)) = session.next() {
                     prop_assert_eq!(turn, turns[request]);
