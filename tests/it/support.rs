@@ -81,7 +81,7 @@ impl TestApp {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         #[expect(clippy::disallowed_methods, reason = "ended by stop(), or with the test's runtime")]
-        let served = tokio::spawn(async move { app.serve(listeners, stopped).await });
+        let served = tokio::spawn(async move { Box::pin(app.serve(listeners, stopped)).await });
         Self { address, websocket: websocket_address, clock, stop, served: Some(served), _state: state }
     }
 

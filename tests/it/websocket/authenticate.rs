@@ -129,7 +129,7 @@ async fn a_signature_opens_its_queue_to_its_methods_and_nothing_else() {
         (signed("message_list", "demo", |headers| headers["URL-Methods"] = json!("GET,POST")), 403),
         (
             signed("message_list", "demo", |headers| {
-                headers["URL-Paths"] = json!("/v2/queues/demo/messages")
+                headers["URL-Paths"] = json!("/v2/queues/demo/messages");
             }),
             403,
         ),
@@ -140,7 +140,7 @@ async fn a_signature_opens_its_queue_to_its_methods_and_nothing_else() {
         (signed("message_list", "demo", |headers| headers["URL-Signature"] = json!("")), 403),
         (
             signed("message_list", "demo", |headers| {
-                drop(headers.as_object_mut().unwrap().remove("URL-Methods"))
+                drop(headers.as_object_mut().unwrap().remove("URL-Methods"));
             }),
             403,
         ),

@@ -80,7 +80,7 @@ async fn a_client_that_leaves_in_the_middle_costs_nobody_else() {
         let waits = client.request("claim_create", &json!({ "queue_name": "q", "wait": 60 }));
         client.send_json(&waits).await;
         // The beginning of a masked frame of 100 bytes.
-        let frame = [&[0x81, 0x80 | 100, 1, 2, 3, 4][..], &[b'x'; 100]].concat();
+        let frame = [&[0x81, 0x80 | 0x64, 1, 2, 3, 4][..], &[b'x'; 100]].concat();
         client.send_raw(&frame[..cut]).await;
         drop(client);
         assert_eq!(other.call("queue_list", &json!({})).await.0, 200);
