@@ -41,6 +41,7 @@ mod subscriptions;
 pub mod timed;
 mod transfer;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,11 +120,15 @@ pub struct QueueFilter {
     pub limit: usize,
 }
 
+/// Work that another store does within a call of this one.
+pub type Work<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
 /// Queues and their metadata. Names and projects compare byte for byte in every database.
 #[async_trait]
 pub trait Management: Send + Sync {
     /// Creates the queue in that pool (`None`: in no pool, but in the store of the configuration), or finds it: the
-    /// record and whether it is new. Nothing of an existing one changes.
+    /// record and whether it is new. Nothing of an existing one changes. The epoch of a new one is the given one, or a
+    /// later one by as long as the call waited for others: it is later than those of all earlier queues of the name.
     async fn create_queue(
         &self,
         queue: &QueueRef,
@@ -143,6 +148,11 @@ pub trait Management: Send + Sync {
         metadata: &Metadata,
         placing: Option<&Placing>,
     ) -> Result<Option<QueueRecord>>;
+
+    /// Does the work while the queue is of that epoch, and keeps it from being deleted meanwhile: the work ends before a
+    /// deletion begins. `false`, and nothing was done, where it is not of that epoch. The work must make no call of
+    /// this store, and end soon: others may wait for it.
+    async fn while_current(&self, queue: &QueueRef, work: Work<'_>) -> Result<bool>;
 
     /// Deletes the queue, its place and its motion: its last record, if there was one.
     async fn delete_queue(&self, project: &ProjectId, name: &QueueName) -> Result<Option<QueueRecord>>;

@@ -352,13 +352,23 @@ impl Service {
 
     /// Makes the data of a queue exist, where a crash kept its creator from it. Where it is sealed, but the record does
     /// not say so yet, the mover or a crash is between the two: what is missing is done here.
+    ///
+    /// The queue cannot be deleted meanwhile. Data that was made to exist after a deletion would take messages from all
+    /// who do not know of it yet, and lose them to the next queue of the name.
     pub(super) async fn open_again(&self, known: &Known, sentence: &'static str) -> Result<()> {
         let opened = async {
-            match self.taker(known).await?.open(known.queue(), self.inner.clock.now()).await {
+            let (store, queue, now) = (self.taker(known).await?, known.queue(), self.inner.clock.now());
+            let management = &self.inner.stores.management;
+            match management.while_current(queue, Box::pin(async move { store.open(queue, now).await })).await
+            {
+                // Deleted meanwhile.
+                Ok(false) => self.inner.registry.forget(&queue.project, &queue.name),
+                Ok(true) => {}
                 // Else it was deleted and created again meanwhile, by somebody else.
-                Err(storage::Error::Gone) => self.complete_seal(known).await,
-                opened => opened,
+                Err(storage::Error::Gone) => self.complete_seal(known).await?,
+                Err(error) => return Err(error),
             }
+            Ok(())
         };
         match opened.await {
             Err(storage::Error::Gone) => Ok(()),

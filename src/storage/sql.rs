@@ -28,7 +28,7 @@ mod tests;
 mod url;
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
@@ -36,7 +36,7 @@ use self::database::Database;
 pub use self::error::OpenError;
 pub use self::tables::{Current, SqlTables};
 use self::url::Location;
-use super::{Error, Management, Placement, Placing, QueueFilter, QueueRecord, Result};
+use super::{Error, Management, Placement, Placing, QueueFilter, QueueRecord, Result, Work};
 use crate::clock::Clock;
 use crate::model::{Metadata, PoolName, ProjectId, QueueName, QueueRef};
 
@@ -107,11 +107,12 @@ impl Management for SqlManagement {
         metadata: &Metadata,
         pool: Option<&PoolName>,
     ) -> Result<(QueueRecord, bool)> {
+        let begun = Instant::now();
         let call = async || {
             loop {
-                if self.insert(queue, metadata, pool).await? {
+                if let Some(queue) = self.insert(queue, begun, metadata, pool).await? {
                     let placement = Placement { pool: pool.cloned(), motion: None };
-                    let (queue, metadata) = (queue.clone(), metadata.clone());
+                    let metadata = metadata.clone();
                     return Ok((QueueRecord { queue, metadata, revision: 1, placement }, true));
                 }
                 // None where it was deleted in between: then there is room for a new one.
@@ -134,6 +135,13 @@ impl Management for SqlManagement {
         placing: Option<&Placing>,
     ) -> Result<Option<QueueRecord>> {
         self.call(|| self.replace(seen, metadata, placing)).await
+    }
+
+    async fn while_current(&self, queue: &QueueRef, work: Work<'_>) -> Result<bool> {
+        let Some(session) = self.call(|| self.keep(queue)).await? else { return Ok(false) };
+        let done = work.await;
+        session.rollback().await?;
+        done.map(|()| true)
     }
 
     async fn delete_queue(&self, project: &ProjectId, name: &QueueName) -> Result<Option<QueueRecord>> {

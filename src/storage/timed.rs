@@ -10,7 +10,7 @@ use super::{
     Catalogue, Change, ClaimRequest, Claimed, Claims, DataStore, Deletion, Error, FlavorStored, Ledger, Line,
     ListQuery, Management, ManagementStore, Messages, MotionRecord, Outgoing, Page, Parcel, Placement,
     Placing, PoolChange, PoolDeletion, PoolStored, Popped, QueueFilter, QueueRecord, Result, SentOff, Stats,
-    Subscriptions, Swept, Transfer, Way,
+    Subscriptions, Swept, Transfer, Way, Work,
 };
 use crate::clock::Timestamp;
 use crate::model::{
@@ -77,6 +77,7 @@ timed!(Management for dyn ManagementStore [close] {
     fn queue(project: &ProjectId, name: &QueueName) -> Option<QueueRecord>;
     fn replace_metadata(seen: &QueueRecord, metadata: &Metadata, placing: Option<&Placing>)
         -> Option<QueueRecord>;
+    fn while_current(queue: &QueueRef, work: Work<'_>) -> bool;
     fn delete_queue(project: &ProjectId, name: &QueueName) -> Option<QueueRecord>;
     fn queues(project: &ProjectId, filter: &QueueFilter) -> Vec<QueueRecord>;
     fn count_queues(project: &ProjectId) -> u64;

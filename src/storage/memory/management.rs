@@ -5,14 +5,19 @@ use std::ops::Bound;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use tokio::sync::RwLock;
 
 use super::closed;
 use crate::clock::Timestamp;
 use crate::model::{Flavor, Metadata, Pool, PoolName, ProjectId, QueueName, QueueRef};
-use crate::storage::{Management, Motion, Placement, Placing, QueueFilter, QueueRecord, Result};
+use crate::storage::{Management, Motion, Placement, Placing, QueueFilter, QueueRecord, Result, Work};
 
 /// Queues, their metadata and their places, in RAM.
-pub struct MemoryManagement(Mutex<Option<State>>);
+pub struct MemoryManagement {
+    state: Mutex<Option<State>>,
+    /// Read while queues must not be deleted.
+    deletions: RwLock<()>,
+}
 
 /// What the store knows.
 #[derive(Default)]
@@ -70,11 +75,11 @@ impl State {
 impl MemoryManagement {
     /// An empty store.
     pub fn new() -> Self {
-        Self(Mutex::new(Some(State::default())))
+        Self { state: Mutex::new(Some(State::default())), deletions: RwLock::default() }
     }
 
     pub(super) fn all<T>(&self, act: impl FnOnce(&mut State) -> T) -> Result<T> {
-        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         guard.as_mut().map(act).ok_or_else(closed)
     }
 }
@@ -128,7 +133,16 @@ impl Management for MemoryManagement {
         })
     }
 
+    async fn while_current(&self, queue: &QueueRef, work: Work<'_>) -> Result<bool> {
+        let _kept = self.deletions.read().await;
+        if self.all(|state| state.current(queue).is_none())? {
+            return Ok(false);
+        }
+        work.await.map(|()| true)
+    }
+
     async fn delete_queue(&self, project: &ProjectId, name: &QueueName) -> Result<Option<QueueRecord>> {
+        let _alone = self.deletions.write().await;
         self.all(|state| {
             let queues = state.projects.get_mut(project)?;
             let record = queues.remove(name.as_str());
@@ -167,7 +181,7 @@ impl Management for MemoryManagement {
     }
 
     async fn close(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 

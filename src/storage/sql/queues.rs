@@ -1,29 +1,53 @@
 //! What the store does with queues; each function is one attempt.
 
+use std::time::{Duration, Instant};
+
 use super::SqlManagement;
 use super::filters::{self, Wanted};
 use super::rows::{self, QueueRow};
-use super::session::values;
+use super::session::{Session, values};
 use super::statements::{places, queues as sql};
 use crate::model::{Epoch, Metadata, PoolName, ProjectId, QueueName, QueueRef};
 use crate::storage::{Placing, QueueFilter, QueueRecord, Result};
 
+/// The time in which nobody creates a queue, deletes it, and has both on disk.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
+/// The queue with the epoch that it would be given now. While its creation waits for others, one of the same name may
+/// come and go, with a later epoch than this one's was: then the data of this one would seem to be older (decision 3).
+fn renewed(queue: &QueueRef, since: Instant) -> QueueRef {
+    let waited = Some(since.elapsed()).filter(|waited| *waited >= AT_ONCE).unwrap_or_default();
+    let waited = i64::try_from(waited.as_micros()).unwrap_or(i64::MAX);
+    QueueRef { epoch: Epoch(queue.epoch.0.saturating_add(waited)), ..queue.clone() }
+}
+
 impl SqlManagement {
-    /// Inserts the queue, in that pool or none: whether there was none.
+    /// Inserts the queue, in that pool or none, as it is then; `None` where there is one. The call began at `begun`,
+    /// when the queue's epoch was made.
     pub(super) async fn insert(
         &self,
         queue: &QueueRef,
+        begun: Instant,
         metadata: &Metadata,
         pool: Option<&PoolName>,
-    ) -> Result<bool> {
+    ) -> Result<Option<QueueRef>> {
         let text = rows::encode(metadata)?;
         let digest = rows::digest(&text);
+        let mut session = self.database.begin().await?;
+        let queue = &renewed(queue, begun);
         let values =
             values![queue.project.as_str(), queue.name.as_str(), &text[..], queue.epoch.0, &digest[..],];
-        let mut session = self.database.begin().await?;
+        let inserting = Instant::now();
         if !session.insert(sql::insert(session.dialect()), values).await? {
             session.rollback().await?;
-            return Ok(false);
+            return Ok(None);
+        }
+        // The row is ours now: whatever others did to a queue of this name they did before.
+        let inserted = queue.epoch;
+        let queue = &renewed(queue, inserting);
+        if queue.epoch != inserted {
+            let values = values![queue.epoch.0, queue.project.as_str(), queue.name.as_str()];
+            session.execute(sql::RENEW, values).await?;
         }
         // The Python service may have left the place of an earlier queue of that name.
         let left = session.placement(queue).await?;
@@ -35,7 +59,7 @@ impl SqlManagement {
         }
         session.note_queue(&queue.project, &queue.name).await?;
         session.commit().await?;
-        Ok(true)
+        Ok(Some(queue.clone()))
     }
 
     /// The queue's record.
@@ -94,6 +118,18 @@ impl SqlManagement {
         session.commit().await?;
         let (queue, metadata) = (queue.clone(), metadata.clone());
         Ok(Some(QueueRecord { queue, metadata, revision: seen.revision + 1, placement }))
+    }
+
+    /// A transaction that keeps the queue of that epoch from being changed, if it is there.
+    pub(super) async fn keep(&self, queue: &QueueRef) -> Result<Option<Session>> {
+        let values = values![queue.project.as_str(), queue.name.as_str()];
+        let mut session = self.database.begin().await?;
+        let row = session.fetch_first(sql::lock(session.dialect()), values).await?;
+        if row.map(|row| row.maybe_int(0)).transpose()?.flatten() == Some(queue.epoch.0) {
+            return Ok(Some(session));
+        }
+        session.rollback().await?;
+        Ok(None)
     }
 
     /// Deletes the queue: its last record.

@@ -377,17 +377,18 @@ async fn one_of_many_takers_gets_a_motion(store: &ManagementStore) {
 async fn motions_are_listed_by_project_and_name(store: &ManagementStore) {
     store.put_pools(&["a", "b"]).await;
     let sorted = [("", "z"), ("P", "a"), ("p", "B"), ("p", "a"), ("p", "b"), ("q", "A")];
+    let mut all = Vec::new();
     for (project, name) in sorted.iter().rev() {
         let queue = queue_ref(project, name, 7);
         let created =
             store.queues.create_queue(&queue, &Metadata::new(), Some(&PoolName::new("a"))).await.unwrap();
         store.replace(&created.0, &Placing::Move(PoolName::new("b"))).await;
+        all.insert(0, created.0.queue);
     }
     let list = async |after: Option<&QueueRef>, limit: usize| {
         let motions = store.queues.motions(after, limit).await.unwrap();
         motions.into_iter().map(|motion| motion.queue).collect::<Vec<_>>()
     };
-    let all: Vec<_> = sorted.iter().map(|(project, name)| queue_ref(project, name, 7)).collect();
     assert_eq!(list(None, 100).await, all);
     assert_eq!(list(Some(&all[2]), 2).await, all[3..5]);
     assert_eq!(list(Some(&all[5]), 2).await, []);

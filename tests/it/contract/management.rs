@@ -1,9 +1,13 @@
 //! Queues and their metadata in management storage.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use zaqar::model::{Metadata, ProjectId, QueueName};
-use zaqar::storage::{QueueFilter, QueueRecord};
+use zaqar::model::{Epoch, Metadata, ProjectId, QueueName, QueueRef};
+use zaqar::storage::{Error, QueueFilter, QueueRecord, Work};
 
 use super::fixture::{ManagementStore, queue_ref};
 
@@ -13,6 +17,7 @@ every_management!(
     a_queue_is_created_once,
     any_metadata_comes_back_in_its_order,
     changes_made_at_once_are_all_kept,
+    a_queue_is_kept_while_its_data_is_worked_on,
     filters_and_pages_combine,
     markers_are_any_text,
     metadata_filters_compare_values,
@@ -61,7 +66,8 @@ async fn a_queue_is_created_once(store: &ManagementStore) {
     assert_eq!(store.queue("p", "q").await, None);
     let (created, new) = store.create("p", "q", 5, json!({"a": 1})).await;
     assert!(new);
-    assert_eq!(created.queue, queue_ref("p", "q", 5));
+    assert_eq!(created.queue, QueueRef { epoch: created.queue.epoch, ..queue_ref("p", "q", 5) });
+    assert!(created.queue.epoch.0 >= 5, "{:?}", created.queue);
     assert_eq!(created.metadata, object(json!({"a": 1})));
     let (found, new) = store.create("p", "q", 6, json!({"b": 2})).await;
     assert!(!new);
@@ -106,7 +112,8 @@ async fn a_deleted_queue_is_gone(store: &ManagementStore) {
     assert_eq!(store.queues.count_all_queues().await.unwrap(), 1);
     let (again, new) = store.create("p", "q", 7, json!({})).await;
     assert!(new);
-    assert_eq!((again.queue.epoch.0, again.metadata), (7, Metadata::new()));
+    assert!(again.queue.epoch.0 >= 7, "{:?}", again.queue);
+    assert_eq!(again.metadata, Metadata::new());
 }
 
 async fn any_metadata_comes_back_in_its_order(store: &ManagementStore) {
@@ -262,14 +269,16 @@ async fn projects_are_compared_byte_for_byte(store: &ManagementStore) {
         "p", "P", "p ", " p", "p\t", "", " ", "é", "e\u{301}", "E\u{301}", "ß", "ss", "p%", "p_", &long,
         &wide,
     ];
+    let mut created = Vec::new();
     for (n, project) in (0..).zip(projects) {
         let (record, new) = store.create(project, "q", n, json!({"owner": n})).await;
         assert!(new, "{project:?}");
         assert_eq!(record.queue.project.as_str(), project);
+        created.push(record.queue);
     }
     for (n, project) in (0..).zip(projects) {
         let record = store.queue(project, "q").await.expect("it is there");
-        assert_eq!(record.queue, queue_ref(project, "q", n), "{project:?}");
+        assert_eq!(record.queue, created[n], "{project:?}");
         assert_eq!(record.metadata, object(json!({"owner": n})));
         let listed = store.queues.queues(&ProjectId::new(project), &all()).await.unwrap();
         assert_eq!(listed, [record]);
@@ -316,6 +325,54 @@ async fn changes_made_at_once_are_all_kept(store: &ManagementStore) {
     }
     tasks.join_all().await;
     assert_eq!(store.queue("p", "q").await.unwrap().metadata, object(json!({"n": 40})));
+}
+
+async fn a_queue_is_kept_while_its_data_is_worked_on(store: &ManagementStore) {
+    let (record, _) = store.create("p", "q", 5, json!({})).await;
+    let worked = Arc::new(AtomicBool::new(false));
+    let work = || -> Work<'static> {
+        let worked = worked.clone();
+        Box::pin(async move {
+            worked.store(true, Ordering::SeqCst);
+            Ok(())
+        })
+    };
+    let other = QueueRef { epoch: Epoch(record.queue.epoch.0 - 1), ..record.queue.clone() };
+    for queue in [other, queue_ref("p", "r", 5), queue_ref("o", "q", 5)] {
+        assert!(!store.queues.while_current(&queue, work()).await.unwrap(), "{queue:?}");
+        assert!(!worked.load(Ordering::SeqCst), "{queue:?}");
+    }
+    // A deletion that begins while the work goes on ends after it.
+    let (queues, deleted) = (store.queues.clone(), Arc::new(AtomicBool::new(false)));
+    let (project, after) = (record.queue.project.clone(), deleted.clone());
+    let (begin, begun) = tokio::sync::oneshot::channel();
+    let deletion = tokio::spawn(async move {
+        begun.await.unwrap();
+        let last = queues.delete_queue(&project, &name("q")).await.unwrap();
+        after.store(true, Ordering::SeqCst);
+        last
+    });
+    let (done, before) = (worked.clone(), deleted.clone());
+    let slow: Work<'static> = Box::pin(async move {
+        begin.send(()).unwrap();
+        // Time for a deletion that does not wait.
+        let look = Instant::now() + Duration::from_millis(50);
+        while Instant::now() < look && !before.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+        done.store(!before.load(Ordering::SeqCst), Ordering::SeqCst);
+        Ok(())
+    });
+    assert!(store.queues.while_current(&record.queue, slow).await.unwrap());
+    assert!(worked.load(Ordering::SeqCst), "the queue was deleted amid the work");
+    assert!(deletion.await.unwrap().is_some());
+    assert!(!store.queues.while_current(&record.queue, work()).await.unwrap());
+    // A failure of the work is passed on, and nothing stays locked.
+    let (record, _) = store.create("p", "q", 6, json!({})).await;
+    let failing: Work<'static> = Box::pin(async { Err(Error::Gone) });
+    let failed = store.queues.while_current(&record.queue, failing).await;
+    assert!(matches!(failed, Err(Error::Gone)), "{failed:?}");
+    assert!(store.queues.delete_queue(&record.queue.project, &name("q")).await.unwrap().is_some());
 }
 
 async fn one_of_many_creators_wins(store: &ManagementStore) {

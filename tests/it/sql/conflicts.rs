@@ -1,10 +1,11 @@
 //! Transactions that stand in each other's way: real deadlocks, in which the database makes ours the victim.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::task::JoinSet;
+use zaqar::clock::Clock;
 use zaqar::model::{Metadata, Pool, PoolName};
 use zaqar::storage::sql::SqlManagement;
 use zaqar::storage::{Catalogue as _, Management as _};
@@ -12,7 +13,11 @@ use zaqar::storage::{Catalogue as _, Management as _};
 use super::common::{Fresh, Kind, Other, all, create, found, name, names, project};
 use crate::contract::fixture::queue_ref;
 
-every_server!(a_deadlock_is_survived, many_changes_of_everything_at_once_end_well);
+every_server!(
+    a_deadlock_is_survived,
+    lives_of_a_queue_follow_one_another,
+    many_changes_of_everything_at_once_end_well
+);
 
 /// How long the two transactions may take to stand in each other's way.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -127,4 +132,26 @@ async fn many_changes_of_everything_at_once_end_well(fresh: &Fresh) {
     }
     create(&store, "q0", 1, json!({})).await.unwrap();
     assert!(found(&store, "q0").await.revision >= 1);
+}
+
+/// Whoever created the queue deletes it, so that the order of the list is that of its lives.
+async fn lives_of_a_queue_follow_one_another(fresh: &Fresh) {
+    let (store, lives) = (Arc::new(fresh.open().await), Arc::new(Mutex::new(Vec::new())));
+    let mut workers = JoinSet::new();
+    for _ in 0..8 {
+        let (store, lives, clock) = (store.clone(), lives.clone(), Clock::system());
+        workers.spawn(async move {
+            for _ in 0..25 {
+                let queue = queue_ref("p", "q", clock.now().micros());
+                let (record, new) = store.create_queue(&queue, &Metadata::new(), None).await.unwrap();
+                if new {
+                    lives.lock().unwrap().push(record.queue.epoch);
+                    store.delete_queue(&record.queue.project, &record.queue.name).await.unwrap();
+                }
+            }
+        });
+    }
+    workers.join_all().await;
+    let lives = lives.lock().unwrap();
+    assert!(lives.len() > 1 && lives.is_sorted_by(|one, next| one < next), "{lives:?}");
 }

@@ -65,6 +65,10 @@ INSERT INTO "Queues" (project, name, metadata, epoch, digest, revision) VALUES (
 ON CONFLICT (project, name) DO NOTHING"#,
 );
 
+/// The epoch of a queue that is being created. Binds epoch, project, name.
+pub(in crate::storage::sql) const RENEW: &str =
+    r#"UPDATE "Queues" SET epoch = ? WHERE project = ? AND name = ?"#;
+
 queues!(
     /// One queue. Binds project, name.
     one: select, r#""Queues" q"#, "WHERE q.project = ? AND q.name = ?"
