@@ -345,16 +345,17 @@ async fn a_queue_is_kept_while_its_data_is_worked_on(store: &ManagementStore) {
     // A deletion that begins while the work goes on ends after it.
     let (queues, deleted) = (store.queues.clone(), Arc::new(AtomicBool::new(false)));
     let (project, after) = (record.queue.project.clone(), deleted.clone());
-    let (begin, begun) = tokio::sync::oneshot::channel();
-    let deletion = tokio::spawn(async move {
-        begun.await.unwrap();
+    let (start, started) = tokio::sync::oneshot::channel();
+    let mut deletion = JoinSet::new();
+    deletion.spawn(async move {
+        started.await.unwrap();
         let last = queues.delete_queue(&project, &name("q")).await.unwrap();
         after.store(true, Ordering::SeqCst);
         last
     });
     let (done, before) = (worked.clone(), deleted.clone());
     let slow: Work<'static> = Box::pin(async move {
-        begin.send(()).unwrap();
+        start.send(()).unwrap();
         // Time for a deletion that does not wait.
         let look = Instant::now() + Duration::from_millis(50);
         while Instant::now() < look && !before.load(Ordering::SeqCst) {
@@ -365,7 +366,7 @@ async fn a_queue_is_kept_while_its_data_is_worked_on(store: &ManagementStore) {
     });
     assert!(store.queues.while_current(&record.queue, slow).await.unwrap());
     assert!(worked.load(Ordering::SeqCst), "the queue was deleted amid the work");
-    assert!(deletion.await.unwrap().is_some());
+    assert!(deletion.join_next().await.unwrap().unwrap().is_some());
     assert!(!store.queues.while_current(&record.queue, work()).await.unwrap());
     // A failure of the work is passed on, and nothing stays locked.
     let (record, _) = store.create("p", "q", 6, json!({})).await;
