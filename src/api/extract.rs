@@ -8,11 +8,10 @@ use http::{HeaderMap, HeaderValue};
 
 use super::accept;
 use super::version::Version;
-use crate::auth::{Caller, Identity, presigned};
+use crate::auth::{Caller, presigned};
 use crate::error::{Error, Result};
 use crate::model::{ClientId, ProjectId};
 use crate::service::{Context, Service};
-use crate::telemetry;
 
 /// Refuses a form-encoded body: a declared one of exactly that media type, even an empty one.
 pub(crate) fn not_a_form(headers: &HeaderMap) -> Result<()> {
@@ -46,7 +45,7 @@ pub(crate) fn context(
         client => client?,
     };
     let identity = caller.identity(&request.headers)?;
-    log(&identity);
+    identity.note();
     let nameless = (belongs_to == Owner::System && identity.system_scope.is_some())
         || (version == Version::V1 && matches!(caller, Caller::Believed));
     let project = identity.project.clone().or_else(|| nameless.then(|| ProjectId::new("")));
@@ -61,17 +60,6 @@ pub(crate) enum Owner {
     Project,
     /// The whole system: its pools, and its health.
     System,
-}
-
-/// Puts on every later record of the request who sends it.
-fn log(identity: &Identity) {
-    let span = tracing::Span::current();
-    if let Some(project) = &identity.project {
-        span.record(telemetry::PROJECT_ID, project.as_str());
-    }
-    if let Some(user) = &identity.user {
-        span.record(telemetry::USER_ID, user.id.as_str());
-    }
 }
 
 fn client(request: &Parts, service: &Service) -> Result<ClientId> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::ProjectId;
+use crate::telemetry;
 
 /// A user or project as Keystone names it, with its domain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -49,5 +50,16 @@ impl Identity {
     /// Whether the caller has that role (letters of either case).
     pub fn has_role(&self, role: &str) -> bool {
         self.roles.iter().any(|held| held.eq_ignore_ascii_case(role))
+    }
+
+    /// Puts on every later record of the current request who sends it.
+    pub(crate) fn note(&self) {
+        let span = tracing::Span::current();
+        if let Some(project) = &self.project {
+            span.record(telemetry::PROJECT_ID, project.as_str());
+        }
+        if let Some(user) = &self.user {
+            span.record(telemetry::USER_ID, user.id.as_str());
+        }
     }
 }

@@ -33,6 +33,11 @@ use crate::policy::Rule;
 /// The first pause after a failing read, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
+/// The pause after another failure, twice as long as the last one.
+fn pause_after(last: Option<Duration>) -> Duration {
+    last.map_or(PAUSES.0, |last| (last * 2).min(PAUSES.1))
+}
+
 /// Where following begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
@@ -173,7 +178,7 @@ impl Follower {
             }
             Err(error) => {
                 tracing::debug!(error.cause = ?error, queue.name = %self.pump.name(), "a follower waits for its store");
-                let pause = self.pause.map_or(PAUSES.0, |(pause, _)| (pause * 2).min(PAUSES.1));
+                let pause = pause_after(self.pause.map(|(pause, _)| pause));
                 self.pause = Some((pause, Instant::now() + pause));
                 None
             }

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::messages::limit_error;
 use super::queues::{ATTEMPTS, page_size};
 use super::{Context, Service};
 use crate::clock::Timestamp;
@@ -106,9 +107,7 @@ impl Service {
     ) -> Result<Vec<SubscriptionView>> {
         context.granted(Rule::SubscriptionGetAll)?;
         let most = self.limits().max_subscriptions_per_page;
-        let limit = page_size(limit, most)
-            .ok_or_else(|| format!("Limit must be at least 1 and may not be greater than {most}."))
-            .map_err(Error::invalid)?;
+        let limit = page_size(limit, most).ok_or_else(|| limit_error(most))?;
         let (after, now) = (marker.and_then(SubscriptionId::parse), self.inner.clock.now());
         let page = self
             .on_queue(&context.project, name, "Subscriptions could not be listed.", |known| async move {

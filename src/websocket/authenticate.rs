@@ -21,8 +21,9 @@ const NOBODY: &str = "Not authentified.";
 /// The refusal of one who names another project than the proved one.
 const ELSEWHERE: &str = "Not authenticated.";
 
-/// The headers of an `authenticate` that prove something.
-const HEADERS: [&str; 2] = ["X-Auth-Token", "X-Service-Token"];
+const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+
+const SERVICE_TOKEN: HeaderName = HeaderName::from_static("x-service-token");
 
 /// Carries out `authenticate`. Without an authentication strategy everybody is welcome.
 pub(super) async fn answer(hub: &Hub, request: &Request) -> (Reply, Then) {
@@ -30,7 +31,7 @@ pub(super) async fn answer(hub: &Hub, request: &Request) -> (Reply, Then) {
     let (reply, then) = if hub.gate.is_open() {
         (welcome(), Then::Nothing)
     } else {
-        match hub.gate.admit(&as_http(request), "").await {
+        match hub.gate.admit(&to_root(proofs(request)), "").await {
             Ok(caller) => (welcome(), proven(caller).map_or(Then::Nothing, Then::Authenticated)),
             Err(error) => (failed(request, &error), Then::Nothing),
         }
@@ -39,18 +40,22 @@ pub(super) async fn answer(hub: &Hub, request: &Request) -> (Reply, Then) {
 }
 
 /// The request of which the rules of application credentials judge: a POST to the root.
-fn as_http(request: &Request) -> Parts {
+fn to_root(headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Parts {
     let (mut parts, ()) = HttpRequest::new(()).into_parts();
     parts.method = Method::POST;
-    for name in HEADERS {
-        let Some(value) = request.header(name) else { continue };
-        // A token that no header can hold is none.
-        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap_or(HeaderValue::from_static("?"));
-        if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
-            parts.headers.insert(name, value);
-        }
-    }
+    parts.headers.extend(headers);
     parts
+}
+
+/// The headers of an `authenticate` that prove something.
+fn proofs(request: &Request) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    [("X-Auth-Token", AUTH_TOKEN), ("X-Service-Token", SERVICE_TOKEN)].into_iter().filter_map(
+        |(sent, name)| {
+            let value = request.header(sent)?;
+            // A token that no header can hold is none.
+            Some((name, HeaderValue::from_bytes(value.as_bytes()).unwrap_or(HeaderValue::from_static("?"))))
+        },
+    )
 }
 
 fn failed(request: &Request, error: &Error) -> Reply {
@@ -60,11 +65,8 @@ fn failed(request: &Request, error: &Error) -> Reply {
 
 /// Who the headers of a handshake prove its sender to be; nobody where they hold no token.
 pub(super) async fn by_headers(hub: &Hub, headers: &HeaderMap) -> Result<Option<Proven>> {
-    let Some(token) = headers.get("x-auth-token").filter(|_| !hub.gate.is_open()) else { return Ok(None) };
-    let (mut parts, ()) = HttpRequest::new(()).into_parts();
-    parts.method = Method::POST;
-    parts.headers.insert("x-auth-token", token.clone());
-    Ok(proven(hub.gate.admit(&parts, "").await?))
+    let Some(token) = headers.get(AUTH_TOKEN).filter(|_| !hub.gate.is_open()) else { return Ok(None) };
+    Ok(proven(hub.gate.admit(&to_root([(AUTH_TOKEN, token.clone())]), "").await?))
 }
 
 fn proven(caller: Caller) -> Option<Proven> {

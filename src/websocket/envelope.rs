@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
+use http::StatusCode;
 
 use super::actions::Offer;
 use super::codec::messagepack::{self, Sizes};
@@ -100,7 +101,7 @@ const MEMBERS: &[&str] = &[
 pub fn decode(encoding: Encoding, frame: Bytes, offer: Offer) -> Result<Request, Box<Reply>> {
     let undecodable = |words: String| {
         let words = format!("Can't decode {} request. {words}", encoding.name());
-        Box::new(Reply::error(Echo::none(encoding), 400, &words))
+        Box::new(Reply::error(Echo::none(encoding), StatusCode::BAD_REQUEST, &words))
     };
     let (text, sizes) = match encoding {
         Encoding::Json => (frame, None),
@@ -111,10 +112,10 @@ pub fn decode(encoding: Encoding, frame: Bytes, offer: Offer) -> Result<Request,
     };
     let Some(mut envelope) = read(encoding, &text).map_err(undecodable)? else {
         let words = "Unexpected body type. Expected dict or dict like.";
-        return Err(Box::new(Reply::error(Echo::none(encoding), 400, words)));
+        return Err(Box::new(Reply::error(Echo::none(encoding), StatusCode::BAD_REQUEST, words)));
     };
     envelope.sizes = sizes;
-    let refused = |words: &str| Box::new(Reply::error(envelope.echo.clone(), 400, words));
+    let refused = |words: &str| Box::new(Reply::error(envelope.echo.clone(), StatusCode::BAD_REQUEST, words));
     let action = envelope.action().filter(|action| offer.has(*action));
     let action =
         action.ok_or_else(|| refused(&format!("{} is not a valid action", envelope.action_name())))?;

@@ -18,6 +18,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::model::{ProjectId, QueueName, Subscription, SubscriptionId};
 use crate::service::{CONNECTION_LEASE, Service};
+use crate::wake::Key;
 
 /// How often leases are extended: well before they end.
 const EVERY: Duration = Duration::from_secs(20);
@@ -30,11 +31,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 pub(super) struct Leases {
     service: Service,
     tasks: TaskTracker,
-    queues: Arc<Mutex<HashMap<Place, Queue>>>,
+    queues: Arc<Mutex<HashMap<Key, Queue>>>,
 }
-
-/// A queue, by project and name.
-type Place = (ProjectId, QueueName);
 
 #[derive(Default)]
 struct Queue {
@@ -53,7 +51,7 @@ struct Held {
 /// One subscription of one connection. Dropping it ends the subscription.
 pub(super) struct Lease {
     leases: Leases,
-    place: Place,
+    place: Key,
     id: SubscriptionId,
     gone: oneshot::Receiver<()>,
     /// Whether somebody else has ended it.
@@ -80,7 +78,7 @@ impl Leases {
     }
 
     /// Extends the leases of one queue until there are none.
-    async fn keep(self, place: Place, empty: Arc<Notify>) {
+    async fn keep(self, place: Key, empty: Arc<Notify>) {
         let mut changes = self.service.changes(&place.0, &place.1);
         let mut pause = EVERY;
         loop {
@@ -107,14 +105,15 @@ impl Leases {
     }
 
     /// Extends these leases, and restores those that have run out.
-    async fn extend(&self, place: &Place, ids: &[SubscriptionId]) -> Result<()> {
+    async fn extend(&self, place: &Key, ids: &[SubscriptionId]) -> Result<()> {
         let now = self.service.clock().now();
         let gone = self.service.extend_connections(&place.0, &place.1, ids).await?;
         for lapsed in self.sort_out(place, ids, &gone.into_iter().collect(), now) {
-            if self.service.restore_connection(&place.0, &place.1, &lapsed).await? {
-                self.prolong(place, lapsed.id, now);
-            } else {
-                self.end(place, lapsed.id);
+            let lives = self.service.restore_connection(&place.0, &place.1, &lapsed).await?;
+            match self.lock().get_mut(place) {
+                Some(queue) if lives => queue.prolong(lapsed.id, now),
+                Some(queue) => queue.end(lapsed.id),
+                None => {}
             }
         }
         Ok(())
@@ -123,45 +122,42 @@ impl Leases {
     /// Notes what lives on, and ends what somebody has ended; what has lapsed instead.
     fn sort_out(
         &self,
-        place: &Place,
+        place: &Key,
         asked: &[SubscriptionId],
         gone: &HashSet<SubscriptionId>,
         now: Timestamp,
     ) -> Vec<Subscription> {
-        let mut lapsed = Vec::new();
+        let (mut lapsed, mut queues) = (Vec::new(), self.lock());
+        let Some(queue) = queues.get_mut(place) else { return lapsed };
         for id in asked {
-            if !gone.contains(id) {
-                self.prolong(place, *id, now);
-                continue;
-            }
-            let known =
-                self.lock().get(place).and_then(|queue| Some(queue.held.get(id)?.subscription.clone()));
-            match known {
-                Some(subscription) if subscription.expires <= now => lapsed.push(subscription),
-                _ => self.end(place, *id),
+            match queue.held.get(id) {
+                _ if !gone.contains(id) => queue.prolong(*id, now),
+                Some(held) if held.subscription.expires <= now => lapsed.push(held.subscription.clone()),
+                _ => queue.end(*id),
             }
         }
         lapsed
     }
 
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Queue>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
     /// Notes that a lease was extended.
-    fn prolong(&self, place: &Place, id: SubscriptionId, now: Timestamp) {
-        if let Some(held) = self.lock().get_mut(place).and_then(|queue| queue.held.get_mut(&id)) {
+    fn prolong(&mut self, id: SubscriptionId, now: Timestamp) {
+        if let Some(held) = self.held.get_mut(&id) {
             held.subscription.expires = now.plus_seconds(CONNECTION_LEASE);
         }
     }
 
     /// Tells the connection whose subscription is gone.
-    fn end(&self, place: &Place, id: SubscriptionId) {
-        let held = self.lock().get_mut(place).and_then(|queue| queue.held.remove(&id));
-        if let Some(held) = held {
+    fn end(&mut self, id: SubscriptionId) {
+        if let Some(held) = self.held.remove(&id) {
             // Whoever does not listen any more has ended it too.
             let _ = held.tell.send(());
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Queue>> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

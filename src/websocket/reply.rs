@@ -64,7 +64,7 @@ impl Echo {
 #[derive(Debug)]
 pub struct Reply {
     echo: Echo,
-    status: u16,
+    status: StatusCode,
     /// JSON.
     body: Vec<u8>,
     /// What releases the claim that the request made.
@@ -74,7 +74,7 @@ pub struct Reply {
 impl Reply {
     /// A reply with a body that is JSON already.
     pub(super) fn json(request: &Request, status: StatusCode, body: impl Into<Vec<u8>>) -> Self {
-        Self { echo: request.echo().clone(), status: status.as_u16(), body: body.into(), hold: None }
+        Self { echo: request.echo().clone(), status, body: body.into(), hold: None }
     }
 
     /// A reply whose body is a sentence.
@@ -88,13 +88,13 @@ impl Reply {
     }
 
     /// The refusal of a frame before its action is looked at: `{"error": …}`.
-    pub(super) fn error(echo: Echo, status: u16, words: &str) -> Self {
+    pub(super) fn error(echo: Echo, status: StatusCode, words: &str) -> Self {
         Self { echo, status, body: json!({ "error": words }).to_string().into(), hold: None }
     }
 
     /// The refusal of a request before its action is carried out: `{"error": …}`.
     pub(super) fn refused(request: &Request, status: StatusCode, words: &str) -> Self {
-        Self::error(request.echo().clone(), status.as_u16(), words)
+        Self::error(request.echo().clone(), status, words)
     }
 
     /// The same reply, with nothing repeated of the request but its action: tokens stay where they are.
@@ -138,7 +138,7 @@ impl Reply {
     }
 
     /// Its status, one of HTTP's.
-    pub fn status(&self) -> u16 {
+    pub fn status(&self) -> StatusCode {
         self.status
     }
 
@@ -161,7 +161,7 @@ impl Reply {
         }
         text.extend_from_slice(b",\"body\":");
         text.extend_from_slice(&self.body);
-        text.extend_from_slice(format!(",\"headers\":{{\"status\":{}}}}}", self.status).as_bytes());
+        text.extend_from_slice(format!(",\"headers\":{{\"status\":{}}}}}", self.status.as_u16()).as_bytes());
         echo.encoding.of_json(text)
     }
 }

@@ -124,7 +124,7 @@ pub(super) fn carry_out(
         let (mut reply, then) =
             work.await.unwrap_or_else(|| (Reply::failure(&request, &Error::Internal), Then::Nothing));
         count(request.action().name(), &reply);
-        tracing::debug!(websocket.status = reply.status(), connection.id = %connection, "answered");
+        tracing::debug!(websocket.status = reply.status().as_u16(), connection.id = %connection, "answered");
         Done { answer: Answer::from(&reply), hold: reply.take_hold(), then }
     };
     Box::pin(observed.instrument(span))
@@ -138,30 +138,15 @@ async fn answer(hub: &Hub, connection: Uuid, who: Option<Arc<Identity>>, request
         Ok(identity) => identity,
         Err(words) => return (Reply::refused(request, StatusCode::FORBIDDEN, words), Then::Nothing),
     };
-    log(&identity);
+    identity.note();
     match request.action() {
         Action::SubscriptionCreate => subscriptions::create(hub, connection, &identity, request).await,
         _ => (hub.actions.perform(&identity, request).await, Then::Nothing),
     }
 }
 
-/// Puts on every later record of the request who sends it.
-fn log(identity: &Identity) {
-    let span = tracing::Span::current();
-    if let Some(project) = &identity.project {
-        span.record(telemetry::PROJECT_ID, project.as_str());
-    }
-    if let Some(user) = &identity.user {
-        span.record(telemetry::USER_ID, user.id.as_str());
-    }
-}
-
 fn count(action: &'static str, reply: &Reply) {
-    telemetry::count(
-        Metric::WebSocketRequests,
-        &[action, StatusCode::from_u16(reply.status()).as_ref().map_or("none", StatusCode::as_str)],
-        1,
-    );
+    telemetry::count(Metric::WebSocketRequests, &[action, reply.status().as_str()], 1);
 }
 
 /// Work whose panic costs nothing but its own answer: `None` where it panicked. The panic itself is in the log.

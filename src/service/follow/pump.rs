@@ -10,14 +10,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::batch::{Batch, Followed};
 use super::place::Place;
 use super::read::Pages;
-use super::{FAILED, PAUSES};
+use super::{FAILED, PAUSES, pause_after};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::{ProjectId, QueueName};
 use crate::service::Service;
 use crate::service::registry::Known;
 use crate::storage::{self, QueueRecord};
-use crate::wake::{Bell, Who};
+use crate::wake::{Bell, Key, Who};
 
 /// Pieces that a slow follower may be behind; then it reads for itself. What all have taken is not kept.
 const PIECES: usize = 16;
@@ -69,8 +69,6 @@ impl Pump {
         *self.line.place()
     }
 }
-
-type Key = (ProjectId, QueueName);
 
 /// The pumps of this node.
 #[derive(Default)]
@@ -187,8 +185,7 @@ impl Work {
                     if pause == Some(PAUSES.0) {
                         tracing::warn!(error.cause = ?error, queue.name = %self.line.name, "followers wait");
                     }
-                    let next = pause.map_or(PAUSES.0, |pause: Duration| (pause * 2).min(PAUSES.1));
-                    tokio::time::sleep(*pause.insert(next)).await;
+                    tokio::time::sleep(*pause.insert(pause_after(pause))).await;
                 }
             }
         }

@@ -186,7 +186,7 @@ async fn a_claim_that_was_waited_for_goes_with_its_reply() {
         // Nobody writes the reply: the claim is released, and the next one need not wait for its end.
         let reply = desk.answer(Encoding::Json, frame.clone().into()).await;
         let sent = super::desk::read(Encoding::Json, &reply.encode());
-        assert_eq!((reply.status(), &sent["body"]["messages"][0]["body"]), (201, &json!(1)));
+        assert_eq!((reply.status().as_u16(), &sent["body"]["messages"][0]["body"]), (201, &json!(1)));
         claims.push(sent["body"]["claim_id"].clone());
     }
     assert_ne!(claims[0], claims[1]);

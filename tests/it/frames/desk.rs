@@ -61,7 +61,7 @@ impl Desk {
         let reply = self.answer(self.encoding, bytes.into()).await;
         assert_eq!(reply.encoding(), self.encoding);
         let sent = read(self.encoding, &reply.encode());
-        assert_eq!(sent["headers"]["status"], reply.status());
+        assert_eq!(sent["headers"]["status"], reply.status().as_u16());
         sent
     }
 
