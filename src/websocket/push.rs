@@ -9,13 +9,12 @@ use super::leases::Lease;
 use super::pushed;
 use super::socket::{Kind, Socket};
 use crate::error::Result;
-use crate::model::QueueName;
 use crate::service::{Batch, Followed, Follower, FrameShape};
 use crate::telemetry::{self, Metric};
+use crate::wake::Key;
 
 /// A subscription of a connection, with where it is in its queue.
 pub(super) struct Push {
-    queue: QueueName,
     /// Whether frames carry `id` and `marker`.
     marked: bool,
     lease: Lease,
@@ -47,8 +46,13 @@ enum Step {
 
 impl Push {
     /// Pushes what that follower gives.
-    pub(super) fn new(queue: QueueName, marked: bool, lease: Lease, follower: Follower) -> Self {
-        Self { queue, marked, lease, state: State::Waiting(next(Box::new(follower))) }
+    pub(super) fn new(marked: bool, lease: Lease, follower: Follower) -> Self {
+        Self { marked, lease, state: State::Waiting(next(Box::new(follower))) }
+    }
+
+    /// The queue.
+    pub(super) fn place(&self) -> &Key {
+        self.lease.place()
     }
 
     fn poll<S: AsyncRead + AsyncWrite + Unpin>(
@@ -72,7 +76,7 @@ impl Push {
                     Step::Moved
                 }
                 Poll::Ready((_, Err(error))) => {
-                    tracing::error!(error.cause = ?error, queue.name = %self.queue, "a push ended");
+                    tracing::error!(error.cause = ?error, queue.name = %self.place().1, "a push ended");
                     Step::Failed
                 }
             },
@@ -119,7 +123,7 @@ impl Push {
         };
         followed.frame(shape, |followed| {
             let marker = self.marked.then_some(followed.marker.as_str());
-            pushed(&self.queue, &followed.message, marker, kind.into())
+            pushed(&self.place().1, &followed.message, marker, kind.into())
         })
     }
 }
@@ -147,9 +151,11 @@ impl Default for Pushes {
 }
 
 impl Pushes {
-    /// One more. From now on all frames are of that kind.
+    /// One more. From now on all frames are of that kind. An earlier one from the same queue is over, for a connection
+    /// has one subscription to a queue, even if that has not come round yet.
     pub(super) fn begin(&mut self, push: Push, kind: Kind) {
         self.kind = kind;
+        self.keep(|place| place != push.place());
         // Most connections have one.
         self.active.reserve_exact(1);
         self.active.push(push);
@@ -182,6 +188,11 @@ impl Pushes {
             self.active.rotate_left(1);
         }
         moved
+    }
+
+    /// Ends those from queues that are not to be kept.
+    pub(super) fn keep(&mut self, keeps: impl Fn(&Key) -> bool) {
+        self.active.retain(|push| keeps(push.place()));
     }
 
     /// Ends them all.
