@@ -351,8 +351,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         })
         .await;
-        if flushed.is_ok() && std::future::poll_fn(|cx| self.socket.poll_shutdown(cx)).await.is_ok() {
-            std::future::poll_fn(|cx| self.socket.poll_drained(cx)).await;
+        if flushed.is_ok() {
+            let _ = std::future::poll_fn(|cx| self.socket.poll_shutdown(cx)).await;
         }
     }
 }

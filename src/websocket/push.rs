@@ -200,3 +200,45 @@ impl Pushes {
         self.active.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio_util::task::TaskTracker;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::model::{ClientId, Metadata, ProjectId, QueueName};
+    use crate::service::vault::Vault;
+    use crate::service::{Context as Caller, Service, Settings, Start, Subscriber};
+    use crate::storage::Stores;
+    use crate::storage::memory::{MemoryManagement, MemoryStore};
+    use crate::websocket::leases::Leases;
+
+    #[tokio::test]
+    async fn who_subscribes_again_is_pushed_nothing_twice() {
+        let stores =
+            Stores { management: Arc::new(MemoryManagement::new()), data: Arc::new(MemoryStore::new()) };
+        let (vault, tasks) = (Vault::new(None, &[], "AES256"), TaskTracker::new());
+        let service = Service::new(Settings::default(), stores, Clock::system(), vault, tasks.clone());
+        let (leases, mut pushes) = (Leases::new(service.clone(), tasks), Pushes::default());
+        let caller = Caller::internal(ProjectId::new("p"), ClientId::new("c"));
+        for name in ["a", "b", "a"] {
+            let name = QueueName::parse(name).unwrap();
+            // As if the first one had been ended by somebody else.
+            let subscriber = Subscriber::Connection(Uuid::new_v4());
+            let made = service.subscribe(&caller, &name, subscriber, None, Metadata::new()).await.unwrap();
+            let follower = service.follow(&caller, &name, Start::Now).await.unwrap();
+            let lease = leases.hold(&caller.project, &name, made);
+            pushes.begin(Push::new(false, lease, follower), Kind::Text);
+        }
+        let names = |pushes: &Pushes| {
+            pushes.active.iter().map(|push| push.place().1.as_str().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&pushes), ["b", "a"]);
+        pushes.keep(|(_, name)| name.as_str() == "b");
+        assert_eq!(names(&pushes), ["b"]);
+    }
+}

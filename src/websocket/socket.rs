@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -137,22 +137,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         if outbox.len() == 0 { Poll::Ready(Ok(())) } else { outbox.poll_write(io, cx, written) }
     }
 
-    /// Closes our side.
+    /// Closes our side, and takes what the client still sends: a socket closed with bytes unread would reset the
+    /// connection, and the reset may overtake the closing frame.
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner.get_mut().io).poll_shutdown(cx)
-    }
-
-    /// Takes and drops what the client still sends, until it closes its side: a socket closed with bytes unread would
-    /// reset the connection, and the reset may overtake the closing frame.
-    pub fn poll_drained(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut dropped = [0; READ_BUFFER];
-        loop {
-            let mut buffer = ReadBuf::new(&mut dropped);
-            let read = ready!(Pin::new(&mut self.inner.get_mut().io).poll_read(cx, &mut buffer));
-            if read.is_err() || buffer.filled().is_empty() {
-                return Poll::Ready(());
-            }
-        }
     }
 
     /// What an error of the protocol means; the client is told where it is at fault.

@@ -135,6 +135,31 @@ async fn at_the_end_what_was_sent_is_carried_out_and_the_client_told() {
     assert_eq!((said(first).0, said(second).0), (1001, 1001));
 }
 
+#[tokio::test]
+async fn at_the_end_what_waits_is_answered_too() {
+    let app = TestApp::start(Store::Memory, "").await;
+    let mut client = WebSocketClient::connect(app.websocket, "p").await;
+    client.send_json(&client.request("claim_create", &json!({ "queue_name": "empty", "wait": 60 }))).await;
+    for number in 0..10 {
+        let body = json!({ "queue_name": "q", "messages": [{ "body": number }] });
+        client.send_json(&client.request("message_post", &body)).await;
+    }
+    let mut last = client.request("queue_list", &json!({}));
+    last["id"] = json!("all of them were read");
+    client.send_json(&last).await;
+    assert_eq!(client.json().await["id"], last["id"]);
+    let answers = async {
+        let mut statuses = vec![];
+        for _ in 0..11 {
+            statuses.push(status(&client.json().await));
+        }
+        (statuses, said(client.closed().await).0)
+    };
+    let (clean, (statuses, code)) = tokio::join!(app.stop(), answers);
+    assert!(clean);
+    assert_eq!((statuses[0], &statuses[1..], code), (204, &[201; 10][..], 1001));
+}
+
 /// Waits until nobody is subscribed to the queue.
 async fn unsubscribed(other: &mut WebSocketClient, queue: &str) {
     let start = std::time::Instant::now();
