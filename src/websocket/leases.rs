@@ -162,6 +162,11 @@ impl Queue {
 }
 
 impl Lease {
+    /// The queue.
+    pub(super) fn place(&self) -> &Key {
+        &self.place
+    }
+
     /// Ready when somebody else has ended the subscription.
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.ended {
