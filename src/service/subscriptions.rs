@@ -3,14 +3,14 @@
 use uuid::Uuid;
 
 use super::messages::limit_error;
-use super::queues::{ATTEMPTS, page_size};
+use super::queues::page_size;
 use super::{Context, Service};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::limits::MIN_SUBSCRIPTION_TTL;
 use crate::model::{Metadata, ProjectId, QueueName, Subscription, SubscriptionId, metadata};
 use crate::policy::Rule;
-use crate::storage::{self, STEP};
+use crate::storage::STEP;
 use crate::wake::{Bell, Who};
 
 /// Seconds for which a connection's subscription lives without its node (decision 26). The node extends it by
@@ -79,21 +79,13 @@ impl Service {
             created: now,
             expires: now.plus_seconds(CONNECTION_LEASE),
         };
-        for attempt in 0..ATTEMPTS {
-            let known = self.known_or_new(context, name, NOT_CREATED).await?;
-            if attempt > 0 {
-                self.open_again(&known, NOT_CREATED).await?;
-            }
-            let stored =
-                async { self.data(&known).await?.subscribe(known.queue(), &subscription, now).await };
-            match stored.await {
-                Err(storage::Error::Gone) => self.inner.registry.forget(&context.project, name),
-                Ok(true) => return Ok(subscription),
-                Ok(false) => return Err(Error::SubscriptionExists),
-                Err(error) => return Err(Error::unavailable(NOT_CREATED)(error)),
-            }
-        }
-        Err(Error::unavailable(NOT_CREATED)(storage::Error::Gone))
+        let made = &subscription;
+        let stored = self
+            .on_queue_or_new(context, name, NOT_CREATED, |known| async move {
+                self.data(&known).await?.subscribe(known.queue(), made, now).await
+            })
+            .await?;
+        if stored { Ok(subscription) } else { Err(Error::SubscriptionExists) }
     }
 
     /// Subscriptions of a queue by id, behind that of `marker`; a missing queue has none. A marker that is no id of ours
