@@ -56,7 +56,8 @@ fn keepers_hear_of_the_ends_of_subscriptions_alone() {
     all[2].served(false);
     wakes.ring(&project, &name, News::Anything);
     assert_eq!(who_was_rung(&mut all), [0, 1, 2]);
-    let [keeper, ..] = all;
+    let [keeper, reader, consumer] = all;
+    drop((reader, consumer));
     assert!(wakes.is_watched(&key()), "by the keeper");
     drop(keeper);
     assert!(!wakes.is_watched(&key()));
