@@ -82,7 +82,8 @@ impl Leases {
     async fn keep(self, place: Key, empty: Arc<Notify>) {
         let mut changes = self.service.changes(&place.0, &place.1);
         while let Some(ids) = self.held(&place) {
-            let (mut ends, pause) = match self.look(&place, &ids).await {
+            // Apart, for a keeper waits most of its time, and looking needs much more room than waiting.
+            let (mut ends, pause) = match Box::pin(self.look(&place, &ids)).await {
                 Ok(ends) => (ends, EVERY),
                 Err(error) => {
                     tracing::warn!(error.cause = ?error, queue.name = %place.1, "leases were not extended");

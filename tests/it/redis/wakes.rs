@@ -10,7 +10,6 @@ use zaqar::wake::{Bell, Who};
 use super::traffic::Traffic;
 use super::{NOW, SLACK, open, post, queue};
 use crate::support::proxy::{Fault, Proxy};
-use crate::support::redis::sentinel::MASTER;
 use crate::support::redis::{RedisCluster, RedisSentinels, RedisServer, wait_until};
 
 /// Long enough for any machine; only a failing test waits for it.
@@ -115,8 +114,7 @@ async fn bells_follow_the_master_that_sentinels_name() {
     let store = open(&deployment.uri()).await;
     store.open(&queue("q"), NOW).await.unwrap();
     let (mut bell, before) = (watch(&store).await, deployment.master().port);
-    deployment.sentinels[0].command(&["SENTINEL", "FAILOVER", MASTER]);
-    wait_until("another master", || deployment.named() != Some(before));
+    deployment.fail_over(before);
     heard(&mut bell, "the failover").await;
     posted(&deployment.uri()).await;
     heard(&mut bell, "a post to the new master").await;
