@@ -160,7 +160,12 @@ struct Work {
 
 impl Work {
     async fn run(mut self, stop: CancellationToken) {
-        stop.run_until_cancelled(self.pump()).await;
+        // Not `run_until_cancelled`, which keeps room for the pump twice.
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = self.pump() => {}
+        }
         self.service.inner.pumps.forget(&self.line);
     }
 
