@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// OpenStack messaging: queues and claims over REST.
+/// OpenStack messaging: queues, claims and pushed messages over REST and WebSocket.
 #[derive(Debug, Parser)]
 #[command(name = "zaqar", version)]
 struct Cli {
@@ -26,7 +26,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Serve the REST API.
+    /// Serve the REST and WebSocket APIs.
     Server(server::Arguments),
     /// Free the space of expired messages and claims, once, also beside a running server.
     Gc(gc::Arguments),

@@ -2,9 +2,10 @@
 //! ends them.
 //!
 //! A connection's subscription is stored with a short lease (decision 26), so that it goes by itself when its node does.
-//! Each queue that is subscribed to has one task, which extends the leases of all connections in one call and learns
-//! with it which subscriptions are gone: deleted, purged, or with their queue. What is gone because the store was out of
-//! reach until the lease ran out is stored again: such an outage must not end pushes.
+//! Each queue that is subscribed to has one task, its keeper, which extends the leases of all connections in one call and
+//! learns with it which subscriptions are gone: deleted, purged, or with their queue. It looks at once where the queue's
+//! store rings that somebody ended subscriptions, on whichever node. What is gone because the store was out of reach until
+//! the lease ran out is stored again: such an outage must not end pushes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +19,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::model::{ProjectId, QueueName, Subscription, SubscriptionId};
 use crate::service::{CONNECTION_LEASE, Service};
-use crate::wake::Key;
+use crate::wake::{Bell, Key};
 
 /// How often leases are extended: well before they end.
 const EVERY: Duration = Duration::from_secs(20);
@@ -80,28 +81,40 @@ impl Leases {
     /// Extends the leases of one queue until there are none.
     async fn keep(self, place: Key, empty: Arc<Notify>) {
         let mut changes = self.service.changes(&place.0, &place.1);
-        let mut pause = EVERY;
-        loop {
+        while let Some(ids) = self.held(&place) {
+            // Apart, for a keeper waits most of its time, and looking needs much more room than waiting.
+            let (mut ends, pause) = match Box::pin(self.look(&place, &ids)).await {
+                Ok(ends) => (ends, EVERY),
+                Err(error) => {
+                    tracing::warn!(error.cause = ?error, queue.name = %place.1, "leases were not extended");
+                    (Bell::silent(), AGAIN)
+                }
+            };
             tokio::select! {
                 () = empty.notified() => {}
                 () = tokio::time::sleep(pause) => {}
                 () = changes.rung() => {}
-            }
-            let ids: Vec<_> = {
-                let mut queues = self.lock();
-                let Some(queue) = queues.get(&place) else { return };
-                if queue.held.is_empty() {
-                    queues.remove(&place);
-                    return;
-                }
-                queue.held.keys().copied().collect()
-            };
-            let extended = self.extend(&place, &ids).await;
-            pause = if extended.is_ok() { EVERY } else { AGAIN };
-            if let Err(error) = extended {
-                tracing::warn!(error.cause = ?error, queue.name = %place.1, "leases were not extended");
+                () = ends.rung() => {}
             }
         }
+    }
+
+    /// The subscriptions to a queue; where there are none, nothing is kept of it either.
+    fn held(&self, place: &Key) -> Option<Vec<SubscriptionId>> {
+        let mut queues = self.lock();
+        let held = &queues.get(place)?.held;
+        if held.is_empty() {
+            queues.remove(place);
+            return None;
+        }
+        Some(held.keys().copied().collect())
+    }
+
+    /// Extends these leases: the bell of what is ended after that.
+    async fn look(&self, place: &Key, ids: &[SubscriptionId]) -> Result<Bell> {
+        let ends = self.service.ends(&place.0, &place.1).await?;
+        self.extend(place, ids).await?;
+        Ok(ends)
     }
 
     /// Extends these leases, and restores those that have run out.

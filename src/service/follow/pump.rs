@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 
 use tokio::sync::broadcast::{self, Receiver, Sender, WeakSender};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -161,7 +160,12 @@ struct Work {
 
 impl Work {
     async fn run(mut self, stop: CancellationToken) {
-        stop.run_until_cancelled(self.pump()).await;
+        // Not `run_until_cancelled`, which keeps room for the pump twice.
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = self.pump() => {}
+        }
         self.service.inner.pumps.forget(&self.line);
     }
 
@@ -191,27 +195,19 @@ impl Work {
         }
     }
 
-    /// How long until something is due.
-    fn next_due(&self) -> Option<Duration> {
-        // The moment itself may be one of which the clock says that it has come, and the store that it has not.
-        const SHORTEST: Duration = Duration::from_millis(5);
-        let Due::At(Some(due)) = self.due else { return None };
-        Some(self.service.inner.clock.now().until(due).max(SHORTEST))
-    }
-
     /// Waits until something may be there.
     async fn wait(&mut self, record: &mut Bell) {
-        let due = self.next_due();
+        let Self { service, watched, due, .. } = self;
         let store = async {
-            match &mut self.watched {
+            match watched {
                 Some((_, bell)) => bell.rung().await,
                 None => std::future::pending().await,
             }
         };
         let due = async {
             match due {
-                Some(due) => tokio::time::sleep(due).await,
-                None => std::future::pending().await,
+                Due::At(Some(due)) => service.inner.clock.reaches(service.time_to_look(*due)).await,
+                Due::At(None) | Due::Unknown => std::future::pending().await,
             }
         };
         tokio::select! {

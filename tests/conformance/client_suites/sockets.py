@@ -146,7 +146,9 @@ def collector(user, queue):
     config = pathlib.Path(f"{queue}.conf").absolute()
     config.write_text("\n".join(lines) + "\n")
     program = pathlib.Path(sys.executable).with_name("os-collect-config")
-    command = [program, "--config-file", config, "--cachedir", config.with_suffix(".cache"), "--print", "zaqar"]
+    # Its own first line names the folder that it was installed in, which may have been moved since.
+    command = [sys.executable, program, "--config-file", config]
+    command += ["--cachedir", config.with_suffix(".cache"), "--print", "zaqar"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
