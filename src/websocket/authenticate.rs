@@ -93,11 +93,9 @@ pub(super) fn caller(
 /// open to a token of the system, which has no project.
 fn is_at_home(identity: &Identity, request: &Request) -> bool {
     let named = request.header("X-Project-ID");
-    match &identity.project {
-        Some(own) => named.is_none_or(|named| named == own.as_str()),
-        None => {
-            let of_system = request.action().rule().map(Owner::of) == Some(Owner::System);
-            of_system && identity.system_scope.is_some() && named.is_none_or(|named| named.is_empty())
-        }
+    if let Some(own) = &identity.project {
+        return named.is_none_or(|named| named == own.as_str());
     }
+    let of_system = request.action().rule().map(Owner::of) == Some(Owner::System);
+    of_system && identity.system_scope.is_some() && named.is_none_or(|named| named.is_empty())
 }

@@ -185,6 +185,26 @@ async fn a_client_that_shows_no_sign_of_life_is_gone() {
 }
 
 #[tokio::test]
+async fn who_leaves_with_all_its_requests_waiting_is_missed_at_once() {
+    let app = TestApp::start(Store::Memory, "").await;
+    let mut other = WebSocketClient::connect(app.websocket, "p").await;
+    let mut client = WebSocketClient::connect(app.websocket, "p").await;
+    assert_eq!(client.call("subscription_create", &json!({ "queue_name": "s" })).await.0, 201);
+    // As many as may run.
+    for number in 0..16 {
+        let mut waits = client.request("claim_create", &json!({ "queue_name": "q", "wait": 60 }));
+        waits["id"] = json!(number);
+        client.send_json(&waits).await;
+    }
+    drop(client);
+    // Long before they have waited to their ends.
+    let patience = std::time::Duration::from_secs(30);
+    tokio::time::timeout(patience, unsubscribed(&mut other, "s")).await.expect("it is missed in time");
+    app.client("p").post_bodies("q", &[json!(1)]).await;
+    assert_eq!(other.call("claim_create", &json!({ "queue_name": "q" })).await.0, 201, "nobody else has it");
+}
+
+#[tokio::test]
 async fn a_client_that_takes_nothing_is_disconnected_and_the_others_hear_on() {
     let app = TestApp::start(Store::Memory, "").await;
     let mut stalled = WebSocketClient::connect(app.websocket, "p").await;
