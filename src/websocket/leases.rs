@@ -5,7 +5,7 @@
 //! Each queue that is subscribed to has one task, its keeper, which extends the leases of all connections in one call and
 //! learns with it which subscriptions are gone: deleted, purged, or with their queue. It looks at once where the queue's
 //! store rings that somebody ended subscriptions, on whichever node. What is gone because the store was out of reach until
-//! the lease ran out is stored again: such an outage must not end pushes.
+//! the lease ran out, or because it lost its data, is stored again: neither must end pushes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::model::{ProjectId, QueueName, Subscription, SubscriptionId};
-use crate::service::{CONNECTION_LEASE, Service};
+use crate::service::{CONNECTION_LEASE, DataOrigin, Service};
 use crate::wake::{Bell, Key};
 
 /// How often leases are extended: well before they end.
@@ -81,9 +81,10 @@ impl Leases {
     /// Extends the leases of one queue until there are none.
     async fn keep(self, place: Key, empty: Arc<Notify>) {
         let mut changes = self.service.changes(&place.0, &place.1);
+        let mut origin = None;
         while let Some(ids) = self.held(&place) {
             // Apart, for a keeper waits most of its time, and looking needs much more room than waiting.
-            let (mut ends, pause) = match Box::pin(self.look(&place, &ids)).await {
+            let (mut ends, pause) = match Box::pin(self.look(&place, &ids, &mut origin)).await {
                 Ok(ends) => (ends, EVERY),
                 Err(error) => {
                     tracing::warn!(error.cause = ?error, queue.name = %place.1, "leases were not extended");
@@ -110,18 +111,20 @@ impl Leases {
         Some(held.keys().copied().collect())
     }
 
-    /// Extends these leases: the bell of what is ended after that.
-    async fn look(&self, place: &Key, ids: &[SubscriptionId]) -> Result<Bell> {
-        let ends = self.service.ends(&place.0, &place.1).await?;
-        self.extend(place, ids).await?;
-        Ok(ends)
-    }
-
-    /// Extends these leases, and restores those that have run out.
-    async fn extend(&self, place: &Key, ids: &[SubscriptionId]) -> Result<()> {
-        let now = self.service.clock().now();
+    /// Extends these leases, and restores those that have run out or that the store has lost since the last look, when
+    /// the data was of that origin: the bell of what is ended after that.
+    async fn look(
+        &self,
+        place: &Key,
+        ids: &[SubscriptionId],
+        origin: &mut Option<DataOrigin>,
+    ) -> Result<Bell> {
+        let (now, ends) = (self.service.clock().now(), self.service.ends(&place.0, &place.1).await?);
         let gone = self.service.extend_connections(&place.0, &place.1, ids).await?;
-        for lapsed in self.sort_out(place, ids, &gone.into_iter().collect(), now) {
+        let found = self.service.data_origin(&place.0, &place.1).await?;
+        let lost = origin.as_ref().zip(found.as_ref()).is_some_and(|(before, now)| before.was_lost(now));
+        let gone = gone.into_iter().collect();
+        for lapsed in self.sort_out(place, ids, &gone, lost, now) {
             let lives = self.service.restore_connection(&place.0, &place.1, &lapsed).await?;
             match self.lock().get_mut(place) {
                 Some(queue) if lives => queue.prolong(lapsed.id, now),
@@ -129,15 +132,18 @@ impl Leases {
                 None => {}
             }
         }
-        Ok(())
+        // Not before all is restored: what fails is tried again.
+        *origin = found;
+        Ok(ends)
     }
 
-    /// Notes what lives on, and ends what somebody has ended; what has lapsed instead.
+    /// Notes what lives on, and ends what somebody has ended; what has lapsed instead, or was lost.
     fn sort_out(
         &self,
         place: &Key,
         asked: &[SubscriptionId],
         gone: &HashSet<SubscriptionId>,
+        lost: bool,
         now: Timestamp,
     ) -> Vec<Subscription> {
         let (mut lapsed, mut queues) = (Vec::new(), self.lock());
@@ -145,7 +151,9 @@ impl Leases {
         for id in asked {
             match queue.held.get(id) {
                 _ if !gone.contains(id) => queue.prolong(*id, now),
-                Some(held) if held.subscription.expires <= now => lapsed.push(held.subscription.clone()),
+                Some(held) if lost || held.subscription.expires <= now => {
+                    lapsed.push(held.subscription.clone())
+                }
                 _ => queue.end(*id),
             }
         }
