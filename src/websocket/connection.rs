@@ -224,8 +224,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Then::Authenticated(proven) => {
                 self.session.authenticated(proven);
                 self.note_expiry();
+                self.keep_own_pushes();
             }
-            Then::Subscribed(push) => self.pushes.begin(*push, done.answer.kind),
+            Then::Subscribed(push) => {
+                self.pushes.begin(*push, done.answer.kind);
+                self.keep_own_pushes();
+            }
+        }
+    }
+
+    /// Ends pushes from other projects than the client's: a new proof is none for the queues of the last one, whose end
+    /// nobody would notice. A subscription may also be answered after such a change.
+    fn keep_own_pushes(&mut self) {
+        if let Some(who) = self.session.who() {
+            self.pushes.keep_those_of(who.project.as_ref().map_or("", |project| project.as_str()));
         }
     }
 

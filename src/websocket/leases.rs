@@ -27,6 +27,9 @@ const EVERY: Duration = Duration::from_secs(20);
 /// How soon that is tried again where it failed.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// After so many failures in a row leases have run out, and the log says so.
+const WORTH_A_LINE: u32 = 15;
+
 /// The subscriptions of this node's connections, by queue. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Leases {
@@ -81,13 +84,20 @@ impl Leases {
     /// Extends the leases of one queue until there are none.
     async fn keep(self, place: Key, empty: Arc<Notify>) {
         let mut changes = self.service.changes(&place.0, &place.1);
-        let mut origin = None;
+        let (mut origin, mut failures) = (None, 0_u32);
         while let Some(ids) = self.held(&place) {
             // Apart, for a keeper waits most of its time, and looking needs much more room than waiting.
             let (mut ends, pause) = match Box::pin(self.look(&place, &ids, &mut origin)).await {
-                Ok(ends) => (ends, EVERY),
+                Ok(ends) => {
+                    failures = 0;
+                    (ends, EVERY)
+                }
                 Err(error) => {
-                    tracing::warn!(error.cause = ?error, queue.name = %place.1, "leases were not extended");
+                    failures = failures.saturating_add(1);
+                    // An outage has its own warning, and there may be thousands of queues.
+                    if failures == WORTH_A_LINE {
+                        tracing::warn!(error.cause = ?error, queue.name = %place.1, "leases are not extended");
+                    }
                     (Bell::silent(), AGAIN)
                 }
             };
@@ -183,6 +193,11 @@ impl Queue {
 }
 
 impl Lease {
+    /// The project of the queue.
+    pub(super) fn project(&self) -> &ProjectId {
+        &self.place.0
+    }
+
     /// Ready when somebody else has ended the subscription.
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.ended {

@@ -184,6 +184,11 @@ impl Pushes {
         moved
     }
 
+    /// Ends those to queues of other projects.
+    pub(super) fn keep_those_of(&mut self, project: &str) {
+        self.active.retain(|push| push.lease.project().as_str() == project);
+    }
+
     /// Ends them all.
     pub(super) fn end(&mut self) {
         self.active.clear();

@@ -84,6 +84,45 @@ async fn a_connection_ends_with_its_token_unless_it_brings_another_one() {
     assert_eq!(other.call("queue_list", &json!({})).await.0, 200);
 }
 
+/// Otherwise a token of another project would carry pushes beyond the end of the one that they were granted to.
+#[tokio::test]
+async fn a_token_of_another_project_ends_the_pushes_from_the_first() {
+    let (keystone, app) = guarded("").await;
+    keystone.knows("elsewhere", described("p2", &["member"]));
+    let mut client = WebSocketClient::connect(app.websocket, "p2").await;
+    let mut other = WebSocketClient::connect(app.websocket, "p").await;
+    let queue = json!({ "queue_name": "q" });
+    for (one, token) in [(&mut client, "good"), (&mut other, "good")] {
+        one.send_json(&with_token(token, "p")).await;
+        assert_eq!(status(&one.json().await), 200);
+    }
+    let mut subscribe = client.request("subscription_create", &queue);
+    subscribe["headers"]["X-Project-ID"] = json!("p");
+    client.send_json(&subscribe).await;
+    assert_eq!(status(&client.json().await), 201);
+    for (token, project) in [("good", "p"), ("elsewhere", "p2")] {
+        client.send_json(&with_token(token, project)).await;
+        assert_eq!(status(&client.json().await), 200);
+        if project == "p" {
+            let body = json!({ "queue_name": "q", "messages": [{ "body": 1 }] });
+            assert_eq!(other.call("message_post", &body).await.0, 201);
+            assert_eq!(client.json().await["body"], json!(1), "its own project goes on");
+        }
+    }
+    let start = std::time::Instant::now();
+    loop {
+        let (_, listed) = other.call("subscription_list", &queue).await;
+        if listed["subscriptions"] == json!([]) {
+            break;
+        }
+        assert!(start.elapsed().as_secs() < 60, "{listed}");
+    }
+    let body = json!({ "queue_name": "q", "messages": [{ "body": 2 }] });
+    assert_eq!(other.call("message_post", &body).await.0, 201);
+    // The next frame is the answer, and no push.
+    assert_eq!(client.call("queue_list", &json!({})).await.0, 200);
+}
+
 #[tokio::test]
 async fn a_token_may_come_with_the_handshake() {
     let (_keystone, app) = guarded("").await;
