@@ -45,6 +45,27 @@ struct Queue {
     empty: Arc<Notify>,
 }
 
+/// What a keeper has met so far.
+#[derive(Default)]
+struct Seen {
+    /// The data of the queue at the last look.
+    origin: Option<DataOrigin>,
+    /// Looks that have failed since.
+    failures: u32,
+}
+
+impl Seen {
+    /// Whether the store has lost since then what the data is now.
+    fn was_lost(&self, now: Option<&DataOrigin>) -> bool {
+        match (&self.origin, now) {
+            (Some(before), Some(now)) => before.was_lost(now),
+            // It went away before the first look.
+            (None, Some(_)) => self.failures > 0,
+            (_, None) => false,
+        }
+    }
+}
+
 struct Held {
     /// As it was made, but for its end: that is when the lease runs out, as far as is known.
     subscription: Subscription,
@@ -84,18 +105,15 @@ impl Leases {
     /// Extends the leases of one queue until there are none.
     async fn keep(self, place: Key, empty: Arc<Notify>) {
         let mut changes = self.service.changes(&place.0, &place.1);
-        let (mut origin, mut failures) = (None, 0_u32);
+        let mut seen = Seen::default();
         while let Some(ids) = self.held(&place) {
             // Apart, for a keeper waits most of its time, and looking needs much more room than waiting.
-            let (mut ends, pause) = match Box::pin(self.look(&place, &ids, &mut origin)).await {
-                Ok(ends) => {
-                    failures = 0;
-                    (ends, EVERY)
-                }
+            let (mut ends, pause) = match Box::pin(self.look(&place, &ids, &mut seen)).await {
+                Ok(ends) => (ends, EVERY),
                 Err(error) => {
-                    failures = failures.saturating_add(1);
+                    seen.failures = seen.failures.saturating_add(1);
                     // An outage has its own warning, and there may be thousands of queues.
-                    if failures == WORTH_A_LINE {
+                    if seen.failures == WORTH_A_LINE {
                         tracing::warn!(error.cause = ?error, queue.name = %place.1, "leases are not extended");
                     }
                     (Bell::silent(), AGAIN)
@@ -121,18 +139,13 @@ impl Leases {
         Some(held.keys().copied().collect())
     }
 
-    /// Extends these leases, and restores those that have run out or that the store has lost since the last look, when
-    /// the data was of that origin: the bell of what is ended after that.
-    async fn look(
-        &self,
-        place: &Key,
-        ids: &[SubscriptionId],
-        origin: &mut Option<DataOrigin>,
-    ) -> Result<Bell> {
+    /// Extends these leases, and restores those that have run out or that the store has lost: the bell of what is ended
+    /// after that.
+    async fn look(&self, place: &Key, ids: &[SubscriptionId], seen: &mut Seen) -> Result<Bell> {
         let (now, ends) = (self.service.clock().now(), self.service.ends(&place.0, &place.1).await?);
         let gone = self.service.extend_connections(&place.0, &place.1, ids).await?;
-        let found = self.service.data_origin(&place.0, &place.1).await?;
-        let lost = origin.as_ref().zip(found.as_ref()).is_some_and(|(before, now)| before.was_lost(now));
+        let origin = self.service.data_origin(&place.0, &place.1).await?;
+        let lost = seen.was_lost(origin.as_ref());
         let gone = gone.into_iter().collect();
         for lapsed in self.sort_out(place, ids, &gone, lost, now) {
             let lives = self.service.restore_connection(&place.0, &place.1, &lapsed).await?;
@@ -143,7 +156,7 @@ impl Leases {
             }
         }
         // Not before all is restored: what fails is tried again.
-        *origin = found;
+        *seen = Seen { origin, failures: 0 };
         Ok(ends)
     }
 
