@@ -175,7 +175,7 @@ impl Leases {
             match queue.held.get(id) {
                 _ if !gone.contains(id) => queue.prolong(*id, now),
                 Some(held) if lost || held.subscription.expires <= now => {
-                    lapsed.push(held.subscription.clone())
+                    lapsed.push(held.subscription.clone());
                 }
                 _ => queue.end(*id),
             }

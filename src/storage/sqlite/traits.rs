@@ -214,7 +214,7 @@ impl Subscriptions for SqliteStore {
     }
 
     async fn purge_subscriptions(&self, queue: &QueueRef, _now: Timestamp) -> Result<bool> {
-        self.write(queue, 0, move |open| subscriptions::purge(open)).await
+        self.write(queue, 0, subscriptions::purge).await
     }
 }
 
