@@ -28,6 +28,7 @@ use strum::VariantArray as _;
 
 pub use self::cors::Cors;
 pub(crate) use self::dispatch::{Mounted, is_mounted};
+pub(crate) use self::extract::Owner;
 pub use self::healthcheck::Readiness;
 pub(crate) use self::respond::{error as refused, log};
 pub use self::version::Version;

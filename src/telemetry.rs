@@ -26,7 +26,7 @@ pub use logging::LogSettings;
 pub use mask::{is_secret, mask_uri};
 pub use metric::{Kind, Metric};
 pub use recording::{UNMATCHED, count, gauge, gauge_change, http_request, observe};
-pub use span::{GLOBAL_ID, HTTP_ROUTE, PROJECT_ID, REQUEST_ID, USER_ID, request_span};
+pub use span::{GLOBAL_ID, HTTP_ROUTE, PROJECT_ID, REQUEST_ID, USER_ID, request_id, request_span};
 pub use statsd::StatsdSettings;
 
 use crate::clock::Clock;

@@ -8,6 +8,7 @@
 //! as many of them as messages came, those that wait longest first. One that is called and found something calls the
 //! next (the baton): a burst is drained however it was counted, and whoever is left learns what is due next. One that
 //! was called and leaves without having found anything calls the next too, for it may be the only one that knew.
+//! *Keepers* look after subscriptions, and hear of nothing but their ends.
 
 mod line;
 
@@ -30,6 +31,19 @@ pub enum Who {
     Reader,
     /// Takes messages away (claims, pops): of `ready` messages at most so many consumers wake, first come first served.
     Consumer,
+    /// Hears only that subscriptions may have ended: who extends their leases.
+    Keeper,
+}
+
+/// What a ring tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// So many messages are available; with 0, one will be earlier than was known.
+    Ready(usize),
+    /// Somebody ended subscriptions.
+    Ended,
+    /// Anything: the queue may lie elsewhere now, or rings may have been lost.
+    Anything,
 }
 
 /// A queue by its name: one bell hears all its lives.
@@ -81,26 +95,21 @@ impl Wakes {
         Bell { parts: vec![Part { wakes: self.0.clone(), key, ticket, notify }] }
     }
 
-    /// Calls the queue's readers, and `ready` of its consumers; one of them where `ready` is 0, because something will
-    /// be available earlier than they know.
-    pub fn ring(&self, project: &ProjectId, name: &QueueName, ready: usize) {
+    /// Calls those whom it concerns: with [`News::Ready`] the queue's readers and as many of its consumers, at least
+    /// one; with [`News::Ended`] its keepers; else everybody.
+    pub fn ring(&self, project: &ProjectId, name: &QueueName, news: News) {
         if self.0.bells.load(Ordering::SeqCst) == 0 {
             return;
         }
         if let Some(line) = self.0.lock().queues.get_mut(&(project.clone(), name.clone())) {
-            line.ring(ready);
+            line.ring(news);
         }
-    }
-
-    /// Calls everybody who waits for that queue, because its messages may be elsewhere now.
-    pub fn ring_out(&self, project: &ProjectId, name: &QueueName) {
-        self.ring(project, name, usize::MAX);
     }
 
     /// Calls everybody, because rings may have been lost.
     pub fn ring_all(&self) {
         for line in self.0.lock().queues.values_mut() {
-            line.ring(usize::MAX);
+            line.ring(News::Anything);
         }
     }
 
@@ -137,6 +146,11 @@ struct Part {
 }
 
 impl Bell {
+    /// One that never rings, where there is nothing to hear.
+    pub fn silent() -> Self {
+        Self { parts: Vec::new() }
+    }
+
     /// A bell that hears what either hears; for a queue that lies in two stores.
     #[must_use]
     pub fn or(mut self, other: Self) -> Self {

@@ -285,20 +285,7 @@ fn others<'a>(
 
 /// Whose the resource with these methods is.
 fn owner(methods: &[&Route]) -> Owner {
-    let of_system = |route: &&Route| {
-        matches!(
-            route.rule,
-            Some(
-                Rule::PingGet
-                    | Rule::HealthGet
-                    | Rule::PoolsGetAll
-                    | Rule::PoolsCreate
-                    | Rule::PoolsGet
-                    | Rule::PoolsDelete
-                    | Rule::PoolsUpdate
-            )
-        )
-    };
+    let of_system = |route: &&Route| route.rule.map(Owner::of) == Some(Owner::System);
     if methods.iter().all(of_system) { Owner::System } else { Owner::Project }
 }
 

@@ -11,6 +11,7 @@ use super::version::Version;
 use crate::auth::{Caller, presigned};
 use crate::error::{Error, Result};
 use crate::model::{ClientId, ProjectId};
+use crate::policy::Rule;
 use crate::service::{Context, Service};
 
 /// Refuses a form-encoded body: a declared one of exactly that media type, even an empty one.
@@ -60,6 +61,22 @@ pub(crate) enum Owner {
     Project,
     /// The whole system: its pools, and its health.
     System,
+}
+
+impl Owner {
+    /// Whose it is that an operation under that rule reads or changes.
+    pub(crate) fn of(rule: Rule) -> Self {
+        match rule {
+            Rule::PingGet
+            | Rule::HealthGet
+            | Rule::PoolsGetAll
+            | Rule::PoolsCreate
+            | Rule::PoolsGet
+            | Rule::PoolsDelete
+            | Rule::PoolsUpdate => Self::System,
+            _ => Self::Project,
+        }
+    }
 }
 
 fn client(request: &Parts, service: &Service) -> Result<ClientId> {

@@ -50,7 +50,7 @@ pub(crate) fn around(routes: Router, api: &Api) -> Router {
 
 async fn observe(request: Request, next: Next) -> Response<Body> {
     let start = Instant::now();
-    let id = format!("req-{}", Uuid::new_v4());
+    let id = telemetry::request_id();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or(telemetry::UNMATCHED, MatchedPath::as_str);

@@ -1,6 +1,7 @@
 //! One connection, from its first byte to its last.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -29,7 +31,7 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Serves one connection until it is closed.
 pub(super) async fn run(server: Arc<Server>, socket: TcpStream, peer: Peer, slot: Slot) {
     let start = Instant::now();
-    if let Err(error) = socket.set_nodelay(true) {
+    if let Err(error) = prepare(&socket, server.settings.unacknowledged) {
         tracing::debug!(client.address = %peer.address, error = %error, "connection lost at its start");
         return;
     }
@@ -52,6 +54,14 @@ pub(super) async fn run(server: Arc<Server>, socket: TcpStream, peer: Peer, slot
             tracing::debug!(client.address = %peer.address, wait = ?wait, "slow client disconnected");
         }
     }
+}
+
+/// Small answers leave at once, and a client that vanished without a word is noticed. Without the latter TCP sends again
+/// for a quarter of an hour. Nothing is asked of a client to which nothing is sent: streams have their heartbeats,
+/// WebSockets and HTTP/2 their pings, and all else ends by itself sooner.
+fn prepare(socket: &TcpStream, unacknowledged: Duration) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    SockRef::from(socket).set_tcp_user_timeout(Some(unacknowledged))
 }
 
 /// The HTTP/1.1 side of the settings.

@@ -15,6 +15,10 @@ pub struct ListenerSettings {
     pub body_idle: Duration,
     /// The longest time a client may take no byte of an answer; then the connection is closed.
     pub write_idle: Duration,
+    /// The longest time that the client's system may leave what was sent without a word (`TCP_USER_TIMEOUT`); then the
+    /// client counts as gone: its cable is cut, its machine off. Longer than `write_idle`, since a client that is there
+    /// and takes nothing is silent in this sense too, and is to be told why it is disconnected.
+    pub unacknowledged: Duration,
     /// How long a connection without a request is kept, from its start or its last answer.
     pub keep_alive_idle: Duration,
     /// How long a TLS handshake may take.
@@ -46,6 +50,7 @@ impl Default for ListenerSettings {
             header_read: Duration::from_secs(10),
             body_idle: Duration::from_mins(1),
             write_idle: Duration::from_mins(1),
+            unacknowledged: Duration::from_secs(90),
             keep_alive_idle: Duration::from_secs(75),
             tls_handshake: Duration::from_secs(10),
             linger: Duration::from_secs(5),

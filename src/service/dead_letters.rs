@@ -9,10 +9,9 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::queues::ATTEMPTS;
 use super::{Context, Service};
 use crate::error::{Error, Result};
-use crate::model::{ClientId, Metadata, ProjectId, QueueName, QueueRef};
+use crate::model::{ClientId, ProjectId, QueueName, QueueRef};
 use crate::storage::{self, DataStore, Landing, Line, Outgoing, Parcel, Way};
 use crate::telemetry::{self, Metric};
 
@@ -104,23 +103,10 @@ impl Service {
     ) -> Result<()> {
         const FAILED: &str = "Dead letters could not be moved.";
         let context = Context::internal(project.clone(), ClientId::new(""));
-        for attempt in 0..ATTEMPTS {
-            let known = match self.known(project, target).await? {
-                Some(known) if self.lies_nowhere(&known.record) => self.place(&known, FAILED).await?,
-                Some(known) => known,
-                None => self.create(&context, target, &Metadata::new(), FAILED).await?.0,
-            };
-            if attempt > 0 {
-                self.open_again(&known, FAILED).await?;
-            }
+        self.on_queue_or_new(&context, target, FAILED, |known| async move {
             let now = self.inner.clock.now();
-            let imported =
-                async { self.taker(&known).await?.import(known.queue(), line, parcels, now).await };
-            match imported.await {
-                Err(storage::Error::Gone) => self.inner.registry.forget(project, target),
-                imported => return imported.map_err(Error::unavailable(FAILED)),
-            }
-        }
-        Err(Error::Unavailable(FAILED, storage::Error::Gone))
+            self.taker(&known).await?.import(known.queue(), line, parcels, now).await
+        })
+        .await
     }
 }

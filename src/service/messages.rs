@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::queues::{ATTEMPTS, page_size};
+use super::queues::page_size;
 use super::registry::Known;
 use super::waiting::{Look, Wait};
 use super::{Context, Service};
@@ -88,6 +88,8 @@ pub enum Removal {
     Pop(usize),
 }
 
+const NOT_ENQUEUED: &str = "Messages could not be enqueued.";
+
 /// What becomes of a queue that a post finds missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Missing {
@@ -145,26 +147,21 @@ impl Service {
         missing: Missing,
     ) -> Result<Vec<MessageId>> {
         context.granted(Rule::MessagesCreate)?;
-        let failed = || Error::unavailable("Messages could not be enqueued.");
-        for attempt in 0..ATTEMPTS {
-            let known = self.known_or_created(context, name, submissions, missing).await?;
+        let find =
+            || async move { self.known_or_created(context, name, submissions, missing).await.map(Some) };
+        let posted = self.on_found(&context.project, name, NOT_ENQUEUED, find, |known| async move {
             let now = self.inner.clock.now();
-            if attempt > 0 {
-                self.open_again(&known, "Messages could not be enqueued.").await?;
-            }
-            let messages = self.prepare(context, &known.attributes, submissions, now)?;
+            let messages = match self.prepare(context, &known.attributes, submissions, now) {
+                Ok(messages) => messages,
+                Err(refused) => return Ok(Err(refused)),
+            };
             let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
-            let stored = async { self.taker(&known).await?.post(known.queue(), messages, now).await };
-            match stored.await {
-                Err(storage::Error::Gone) => self.inner.registry.forget(&context.project, name),
-                stored => {
-                    stored.map_err(failed())?;
-                    telemetry::count(Metric::MessagesPosted, &[], ids.len() as u64);
-                    return Ok(ids);
-                }
-            }
-        }
-        Err(failed()(storage::Error::Gone))
+            self.taker(&known).await?.post(known.queue(), messages, now).await?;
+            Ok(Ok(ids))
+        });
+        let ids = posted.await?.ok_or_else(|| Error::unavailable(NOT_ENQUEUED)(storage::Error::Gone))??;
+        telemetry::count(Metric::MessagesPosted, &[], ids.len() as u64);
+        Ok(ids)
     }
 
     /// The queue; where it is missing and the submissions are in order, a new one or an error.
@@ -175,7 +172,6 @@ impl Service {
         submissions: &[Posted],
         missing: Missing,
     ) -> Result<Arc<Known>> {
-        const FAILED: &str = "Messages could not be enqueued.";
         let known = self.known(&context.project, name).await?;
         if let Some(known) = known.as_ref().filter(|known| !self.lies_nowhere(&known.record)) {
             return Ok(known.clone());
@@ -186,7 +182,7 @@ impl Service {
             Missing::Refused if known.is_none() => {
                 Err(Error::QueueMissing(name.clone(), context.project.clone()))
             }
-            Missing::Refused | Missing::Created => self.known_or_new(context, name, FAILED).await,
+            Missing::Refused | Missing::Created => self.known_or_new(context, name, NOT_ENQUEUED).await,
         }
     }
 

@@ -30,9 +30,6 @@ impl Service {
                 .await?;
             more = step == Some(true);
         }
-        if what.subscriptions {
-            self.inner.registry.ring(&context.project, name);
-        }
         Ok(())
     }
 }

@@ -21,7 +21,7 @@ const RESERVED: &str =
     "Reserved queue attributes in metadata (which names start with \"_\") can not be set in API v1.";
 
 /// How often a data call is made while others delete and create its queue.
-pub(super) const ATTEMPTS: usize = 16;
+const ATTEMPTS: usize = 16;
 
 /// Which queues a client wants listed.
 #[derive(Clone, Debug, Default)]
@@ -334,11 +334,44 @@ impl Service {
     where
         F: Future<Output = storage::Result<T>>,
     {
+        let find = || async move {
+            let known = self.known(project, name).await?;
+            Ok(known.filter(|known| !self.lies_nowhere(&known.record)))
+        };
+        self.on_found(project, name, sentence, find, call).await
+    }
+
+    /// The same on a queue that is created where it is missing.
+    pub(super) async fn on_queue_or_new<T, F>(
+        &self,
+        context: &Context,
+        name: &QueueName,
+        sentence: &'static str,
+        call: impl Fn(Arc<Known>) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = storage::Result<T>>,
+    {
+        let find = || async move { self.known_or_new(context, name, sentence).await.map(Some) };
+        let done = self.on_found(&context.project, name, sentence, find, call).await?;
+        done.ok_or_else(|| Error::unavailable(sentence)(storage::Error::Gone))
+    }
+
+    /// The same on the queue that `find` finds; `None` where it finds none, or each time one that is gone again.
+    pub(super) async fn on_found<T, K, F>(
+        &self,
+        project: &ProjectId,
+        name: &QueueName,
+        sentence: &'static str,
+        find: impl Fn() -> K,
+        call: impl Fn(Arc<Known>) -> F,
+    ) -> Result<Option<T>>
+    where
+        K: Future<Output = Result<Option<Arc<Known>>>>,
+        F: Future<Output = storage::Result<T>>,
+    {
         for attempt in 0..ATTEMPTS {
-            let Some(known) = self.known(project, name).await? else { return Ok(None) };
-            if self.lies_nowhere(&known.record) {
-                return Ok(None);
-            }
+            let Some(known) = find().await? else { return Ok(None) };
             if attempt > 0 {
                 self.open_again(&known, sentence).await?;
             }
@@ -347,7 +380,7 @@ impl Service {
                 answer => return answer.map(Some).map_err(Error::unavailable(sentence)),
             }
         }
-        // Deleted and created again each time: it was missing for a moment, which is the answer.
+        // Deleted and created again each time: it was missing for a moment, which is an answer.
         Ok(None)
     }
 

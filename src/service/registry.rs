@@ -20,7 +20,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::{ProjectId, QueueName, QueueRef};
 use crate::storage::{self, QueueRecord};
-use crate::wake::{Bell, Wakes, Who};
+use crate::wake::{Bell, News, Wakes, Who};
 
 /// The most records kept; at some 500 bytes each.
 const CAPACITY: u64 = 50_000;
@@ -109,7 +109,7 @@ impl Registry {
         let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         *changes += 1;
         self.records.invalidate(&(project.clone(), name.clone()));
-        self.wakes.ring_out(project, name);
+        self.wakes.ring(project, name, News::Anything);
     }
 
     /// Notes that another node says the queue changed: its record serves only where it cannot be read again.
@@ -119,18 +119,13 @@ impl Registry {
         if let Some(kept) = self.records.get(&(project.clone(), name.clone())) {
             kept.doubted.store(true, Ordering::Relaxed);
         }
-        self.wakes.ring_out(project, name);
+        self.wakes.ring(project, name, News::Anything);
     }
 
     /// A bell that rings from now on where the queue may have been created, deleted or moved, or its metadata changed,
     /// here or on another node.
     pub(super) fn watch(&self, project: &ProjectId, name: &QueueName) -> Bell {
         self.wakes.watch(project, name, Who::Reader)
-    }
-
-    /// Rings for a queue that lost something of which its record says nothing.
-    pub(super) fn ring(&self, project: &ProjectId, name: &QueueName) {
-        self.wakes.ring_out(project, name);
     }
 
     /// Notes that the stores of any queues may be others now.

@@ -3,15 +3,15 @@
 use uuid::Uuid;
 
 use super::messages::limit_error;
-use super::queues::{ATTEMPTS, page_size};
+use super::queues::page_size;
 use super::{Context, Service};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::limits::MIN_SUBSCRIPTION_TTL;
-use crate::model::{Metadata, ProjectId, QueueName, Subscription, SubscriptionId, metadata};
+use crate::model::{Metadata, ProjectId, QueueName, QueueRef, Subscription, SubscriptionId, metadata};
 use crate::policy::Rule;
-use crate::storage::{self, STEP};
-use crate::wake::Bell;
+use crate::storage::{Line, Placement, STEP, Way};
+use crate::wake::{Bell, Who};
 
 /// Seconds for which a connection's subscription lives without its node (decision 26). The node extends it by
 /// [`Service::extend_connections`] well before that.
@@ -50,6 +50,21 @@ pub struct SubscriptionView {
     pub confirmed: bool,
 }
 
+/// The data of a queue as it was made in its store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataOrigin {
+    queue: QueueRef,
+    placement: Placement,
+    line: Line,
+}
+
+impl DataOrigin {
+    /// Whether the store has lost this: the queue lies where it lay, as it was created, and its data was made anew.
+    pub fn was_lost(&self, now: &Self) -> bool {
+        self.queue == now.queue && self.placement == now.placement && self.line != now.line
+    }
+}
+
 impl Service {
     /// Subscribes to a queue, which is created where it is missing. A connection's subscription lives as long as its
     /// node extends it, whatever `ttl` says (seconds; the service's default where it is not given).
@@ -79,21 +94,13 @@ impl Service {
             created: now,
             expires: now.plus_seconds(CONNECTION_LEASE),
         };
-        for attempt in 0..ATTEMPTS {
-            let known = self.known_or_new(context, name, NOT_CREATED).await?;
-            if attempt > 0 {
-                self.open_again(&known, NOT_CREATED).await?;
-            }
-            let stored =
-                async { self.data(&known).await?.subscribe(known.queue(), &subscription, now).await };
-            match stored.await {
-                Err(storage::Error::Gone) => self.inner.registry.forget(&context.project, name),
-                Ok(true) => return Ok(subscription),
-                Ok(false) => return Err(Error::SubscriptionExists),
-                Err(error) => return Err(Error::unavailable(NOT_CREATED)(error)),
-            }
-        }
-        Err(Error::unavailable(NOT_CREATED)(storage::Error::Gone))
+        let made = &subscription;
+        let stored = self
+            .on_queue_or_new(context, name, NOT_CREATED, |known| async move {
+                self.data(&known).await?.subscribe(known.queue(), made, now).await
+            })
+            .await?;
+        if stored { Ok(subscription) } else { Err(Error::SubscriptionExists) }
     }
 
     /// Subscriptions of a queue by id, behind that of `marker`; a missing queue has none. A marker that is no id of ours
@@ -139,24 +146,52 @@ impl Service {
     pub async fn unsubscribe(&self, context: &Context, name: &QueueName, id: &str) -> Result<()> {
         context.granted(Rule::SubscriptionDelete)?;
         let Some(id) = SubscriptionId::parse(id) else { return Ok(()) };
-        self.leave(&context.project, name, id).await?;
-        self.inner.registry.ring(&context.project, name);
-        Ok(())
+        self.end_subscription(&context.project, name, id, false).await
     }
 
     /// Ends the subscription of a connection that is gone.
     pub async fn leave(&self, project: &ProjectId, name: &QueueName, id: SubscriptionId) -> Result<()> {
+        self.end_subscription(project, name, id, true).await
+    }
+
+    async fn end_subscription(
+        &self,
+        project: &ProjectId,
+        name: &QueueName,
+        id: SubscriptionId,
+        left: bool,
+    ) -> Result<()> {
         self.on_queue(project, name, "Subscription could not be deleted.", |known| async move {
-            self.data(&known).await?.unsubscribe(known.queue(), id, self.inner.clock.now()).await
+            self.data(&known).await?.unsubscribe(known.queue(), id, left, self.inner.clock.now()).await
         })
         .await?;
         Ok(())
     }
 
-    /// A bell that rings from now on where subscriptions of the queue may have ended on this node, or where the queue
-    /// itself may have been deleted, moved or changed, here or on another node.
+    /// A bell that rings from now on where the queue may have been deleted, moved or changed, here or on another node.
     pub fn changes(&self, project: &ProjectId, name: &QueueName) -> Bell {
         self.inner.registry.watch(project, name)
+    }
+
+    /// A bell that rings from now on where somebody ends subscriptions of the queue, here or on another node. It hears
+    /// the store where the queue lies now: after a change ([`Service::changes`]) another one is to be taken.
+    pub async fn ends(&self, project: &ProjectId, name: &QueueName) -> Result<Bell> {
+        let bell = self
+            .on_queue(project, name, "Subscriptions could not be watched.", |known| async move {
+                self.data(&known).await?.watch(known.queue(), Who::Keeper).await
+            })
+            .await?;
+        Ok(bell.unwrap_or_else(Bell::silent))
+    }
+
+    /// Which data of the queue there is; `None` where there is no queue.
+    pub async fn data_origin(&self, project: &ProjectId, name: &QueueName) -> Result<Option<DataOrigin>> {
+        self.on_queue(project, name, "Subscriptions could not be watched.", |known| async move {
+            let line = self.taker(&known).await?.outgoing(known.queue(), Way::Pool, 0).await?.line;
+            let (queue, placement) = (known.queue().clone(), known.record.placement.clone());
+            Ok(DataOrigin { queue, placement, line })
+        })
+        .await
     }
 
     /// Extends the leases of connections' subscriptions to one queue by [`CONNECTION_LEASE`] seconds from now: those
@@ -182,7 +217,8 @@ impl Service {
         Ok(gone)
     }
 
-    /// Stores a connection's subscription again whose lease ran out while its store was out of reach: whether it lives.
+    /// Stores a connection's subscription again whose lease ran out while its store was out of reach, or that its store
+    /// has lost: whether it lives.
     /// It does not where the queue is missing, or the connection has subscribed again meanwhile.
     pub async fn restore_connection(
         &self,

@@ -66,6 +66,11 @@ impl Service {
         seconds.map(Duration::from_secs).ok_or_else(refused)
     }
 
+    /// When to look for what is said to be due then.
+    pub(super) fn time_to_look(&self, due: Timestamp) -> Timestamp {
+        due.max(Timestamp::from_micros(self.inner.clock.now().micros() + LEAST_PAUSE))
+    }
+
     /// Ends all waits with what they found: nothing. For the end of the service.
     pub fn end_waits(&self) {
         self.inner.waits.cancel();
@@ -139,8 +144,7 @@ impl Service {
     ) -> Call {
         let clock = &self.inner.clock;
         loop {
-            let earliest = Timestamp::from_micros(clock.now().micros() + LEAST_PAUSE);
-            let next = due.map_or(end, |due| due.max(earliest).min(end));
+            let next = due.map_or(end, |due| self.time_to_look(due).min(end));
             tokio::select! {
                 biased;
                 () = self.inner.waits.cancelled() => return Call::Over,

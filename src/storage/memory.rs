@@ -34,7 +34,7 @@ use crate::model::{
     Capability, Claim, ClaimId, Cursor, Message, MessageId, NewMessage, Position, ProjectId, QueueName,
     QueueRef, Subscription, SubscriptionId,
 };
-use crate::wake::{Bell, Wakes, Who};
+use crate::wake::{Bell, News, Wakes, Who};
 
 /// The data of queues, in RAM.
 pub struct MemoryStore {
@@ -69,8 +69,8 @@ impl MemoryStore {
         })?
     }
 
-    fn ring(&self, queue: &QueueRef, ready: usize) {
-        self.wakes.ring(&queue.project, &queue.name, ready);
+    fn ring(&self, queue: &QueueRef, news: News) {
+        self.wakes.ring(&queue.project, &queue.name, news);
     }
 }
 
@@ -119,14 +119,14 @@ impl Messages for MemoryStore {
             ours.then(|| queues.remove(&key(queue)))
         })?;
         drop(dropped);
-        self.wakes.ring_out(&queue.project, &queue.name);
+        self.ring(queue, News::Anything);
         Ok(())
     }
 
     async fn post(&self, queue: &QueueRef, messages: Vec<NewMessage>, now: Timestamp) -> Result<()> {
         let ready = messages.iter().filter(|message| message.delay == 0).count();
         self.one(queue, |data| data.post(messages, now))?;
-        self.ring(queue, ready);
+        self.ring(queue, News::Ready(ready));
         Ok(())
     }
 
@@ -260,7 +260,7 @@ impl Claims for MemoryStore {
     ) -> Result<bool> {
         let renewed = self.one(queue, |data| data.renew(claim, ttl, grace, now))?;
         if renewed == Some(Ordering::Less) {
-            self.ring(queue, 0);
+            self.ring(queue, News::Ready(0));
         }
         Ok(renewed.is_some())
     }
@@ -268,7 +268,7 @@ impl Claims for MemoryStore {
     async fn release(&self, queue: &QueueRef, claim: ClaimId, now: Timestamp) -> Result<()> {
         let freed = self.one(queue, |data| data.release(claim, now))?;
         if freed > 0 {
-            self.ring(queue, freed);
+            self.ring(queue, News::Ready(freed));
         }
         Ok(())
     }
@@ -308,8 +308,18 @@ impl Subscriptions for MemoryStore {
         self.one(queue, |data| data.subscribers.find(subscriber, now))
     }
 
-    async fn unsubscribe(&self, queue: &QueueRef, id: SubscriptionId, _now: Timestamp) -> Result<()> {
-        self.one(queue, |data| drop(data.subscribers.remove(id)))
+    async fn unsubscribe(
+        &self,
+        queue: &QueueRef,
+        id: SubscriptionId,
+        left: bool,
+        _now: Timestamp,
+    ) -> Result<()> {
+        self.one(queue, |data| drop(data.subscribers.remove(id)))?;
+        if !left {
+            self.ring(queue, News::Ended);
+        }
+        Ok(())
     }
 
     async fn extend(
@@ -323,10 +333,12 @@ impl Subscriptions for MemoryStore {
     }
 
     async fn purge_subscriptions(&self, queue: &QueueRef, _now: Timestamp) -> Result<bool> {
-        self.one(queue, |data| {
+        let more = self.one(queue, |data| {
             data.subscribers.take(STEP);
             data.subscribers.len() > 0
-        })
+        })?;
+        self.ring(queue, News::Ended);
+        Ok(more)
     }
 }
 
@@ -338,7 +350,7 @@ impl Transfer for MemoryStore {
 
     async fn import(&self, queue: &QueueRef, line: Line, parcels: &[Parcel], now: Timestamp) -> Result<()> {
         self.one(queue, |data| data.import(line, parcels, now))?;
-        self.ring(queue, parcels.len());
+        self.ring(queue, News::Ready(parcels.len()));
         Ok(())
     }
 
@@ -358,7 +370,7 @@ impl Transfer for MemoryStore {
             let data = queues.get_mut(&key(queue)).filter(|data| data.epoch.unsealed() == queue.epoch);
             data.map(QueueData::seal).ok_or(Error::Gone)
         })?
-        .inspect(|_| self.wakes.ring_out(&queue.project, &queue.name))
+        .inspect(|_| self.ring(queue, News::Anything))
     }
 
     async fn adopt(&self, queue: &QueueRef, ledger: &Ledger, now: Timestamp) -> Result<()> {

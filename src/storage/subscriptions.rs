@@ -38,8 +38,15 @@ pub trait Subscriptions: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<SubscriptionId>>;
 
-    /// Removes a subscription; one that does not exist is no error. Redis: `unsubscribe`.
-    async fn unsubscribe(&self, queue: &QueueRef, id: SubscriptionId, now: Timestamp) -> Result<()>;
+    /// Removes a subscription; one that does not exist is no error. Unless its connection `left`, the queue's keepers
+    /// are rung ([`News::Ended`](crate::wake::News)): its node knows of its own connections. Redis: `unsubscribe`.
+    async fn unsubscribe(
+        &self,
+        queue: &QueueRef,
+        id: SubscriptionId,
+        left: bool,
+        now: Timestamp,
+    ) -> Result<()>;
 
     /// Lets those of the subscriptions that live end at `until`, or later where they do already; the others, in the order
     /// of `ids`. A caller names at most [`STEP`](super::STEP) at once. Redis: `extend`.
@@ -51,6 +58,7 @@ pub trait Subscriptions: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<SubscriptionId>>;
 
-    /// Removes subscriptions, at most [`STEP`](super::STEP) a call: whether there are more. Redis: `purge_subscriptions`.
+    /// Removes subscriptions, at most [`STEP`](super::STEP) a call, and rings the queue's keepers: whether there are more.
+    /// Redis: `purge_subscriptions`.
     async fn purge_subscriptions(&self, queue: &QueueRef, now: Timestamp) -> Result<bool>;
 }

@@ -141,7 +141,7 @@ timed!(Subscriptions for dyn DataStore {
         -> Vec<Subscription>;
     fn subscription(queue: &QueueRef, id: SubscriptionId, now: Timestamp) -> Option<Subscription>;
     fn subscribed(queue: &QueueRef, subscriber: &str, now: Timestamp) -> Option<SubscriptionId>;
-    fn unsubscribe(queue: &QueueRef, id: SubscriptionId, now: Timestamp) -> ();
+    fn unsubscribe(queue: &QueueRef, id: SubscriptionId, left: bool, now: Timestamp) -> ();
     fn extend(queue: &QueueRef, ids: &[SubscriptionId], until: Timestamp, now: Timestamp) -> Vec<SubscriptionId>;
     fn purge_subscriptions(queue: &QueueRef, now: Timestamp) -> bool;
 });

@@ -2,6 +2,7 @@
 
 use tracing::Span;
 use tracing::field::Empty;
+use uuid::Uuid;
 
 /// The field with our id of the request, `req-…`.
 pub const REQUEST_ID: &str = "request.id";
@@ -17,6 +18,11 @@ pub const USER_ID: &str = "user.id";
 
 /// The field with the route template that matched; never the path, whose query may hold signatures.
 pub const HTTP_ROUTE: &str = "http.route";
+
+/// A new id for a request, as OpenStack services write them.
+pub fn request_id() -> String {
+    format!("req-{}", Uuid::new_v4())
+}
 
 /// The span of a request. What is not known yet is recorded later, under the names above:
 /// `span.record(PROJECT_ID, project.as_str())`.

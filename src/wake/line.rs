@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::Who;
+use super::{News, Who};
 use crate::clock::Timestamp;
 
 /// Those who wait for one queue, by their tickets, which rise.
 #[derive(Default)]
 pub(super) struct Line {
     readers: BTreeMap<u64, Arc<Notify>>,
+    keepers: BTreeMap<u64, Arc<Notify>>,
     consumers: BTreeMap<u64, Consumer>,
     /// Consumers that are not called.
     idle: BTreeSet<u64>,
@@ -31,13 +32,16 @@ struct Consumer {
 
 impl Line {
     pub(super) fn is_empty(&self) -> bool {
-        self.readers.is_empty() && self.consumers.is_empty()
+        self.readers.is_empty() && self.keepers.is_empty() && self.consumers.is_empty()
     }
 
     pub(super) fn add(&mut self, ticket: u64, who: Who, notify: Arc<Notify>) {
         match who {
             Who::Reader => {
                 self.readers.insert(ticket, notify);
+            }
+            Who::Keeper => {
+                self.keepers.insert(ticket, notify);
             }
             Who::Consumer => {
                 self.idle.insert(ticket);
@@ -50,16 +54,23 @@ impl Line {
     /// Takes somebody out. A consumer that knew something calls the next.
     pub(super) fn remove(&mut self, ticket: u64) {
         self.readers.remove(&ticket);
+        self.keepers.remove(&ticket);
         self.idle.remove(&ticket);
         if self.consumers.remove(&ticket).is_some_and(|consumer| consumer.knows) {
             self.call(1);
         }
     }
 
-    /// Calls all readers and so many consumers, at least one.
-    pub(super) fn ring(&mut self, ready: usize) {
+    /// Calls those whom it concerns: see [`Wakes::ring`](super::Wakes::ring).
+    pub(super) fn ring(&mut self, news: News) {
+        if !matches!(news, News::Ready(_)) {
+            self.keepers.values().for_each(|notify| notify.notify_one());
+        }
+        if news == News::Ended {
+            return;
+        }
         self.readers.values().for_each(|notify| notify.notify_one());
-        self.call(ready.max(1));
+        self.call(if let News::Ready(ready) = news { ready.max(1) } else { usize::MAX });
     }
 
     /// Calls idle consumers, first come first served. Where there are too few, those that were called before look

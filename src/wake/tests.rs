@@ -17,7 +17,7 @@ fn consumers(wakes: &Wakes, count: usize) -> Vec<Bell> {
 
 fn ring(wakes: &Wakes, ready: usize) {
     let (project, name) = key();
-    wakes.ring(&project, &name, ready);
+    wakes.ring(&project, &name, News::Ready(ready));
 }
 
 /// Whether the bell was rung since the last look.
@@ -40,9 +40,35 @@ fn every_reader_hears_every_ring_once() {
     assert_eq!(who_was_rung(&mut readers), [0, 1, 2]);
     assert_eq!(who_was_rung(&mut readers), [0; 0]);
     let (project, _) = key();
-    wakes.ring(&project, &QueueName::parse("other").unwrap(), 1);
-    wakes.ring(&ProjectId::new("other"), &key().1, 1);
+    wakes.ring(&project, &QueueName::parse("other").unwrap(), News::Ready(1));
+    wakes.ring(&ProjectId::new("other"), &key().1, News::Ready(1));
     assert_eq!(who_was_rung(&mut readers), [0; 0]);
+}
+
+#[test]
+fn keepers_hear_of_the_ends_of_subscriptions_alone() {
+    let (wakes, (project, name)) = (Wakes::new(), key());
+    let mut all = [Who::Keeper, Who::Reader, Who::Consumer].map(|who| bell(&wakes, who));
+    ring(&wakes, 1);
+    assert_eq!(who_was_rung(&mut all), [1, 2]);
+    wakes.ring(&project, &name, News::Ended);
+    assert_eq!(who_was_rung(&mut all), [0]);
+    all[2].served(false);
+    wakes.ring(&project, &name, News::Anything);
+    assert_eq!(who_was_rung(&mut all), [0, 1, 2]);
+    let [keeper, reader, consumer] = all;
+    drop((reader, consumer));
+    assert!(wakes.is_watched(&key()), "by the keeper");
+    drop(keeper);
+    assert!(!wakes.is_watched(&key()));
+}
+
+#[test]
+fn a_silent_bell_never_rings() {
+    let mut silent = Bell::silent();
+    silent.served(true);
+    silent.due(Timestamp::from_micros(7));
+    assert!(!rung(&mut silent));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use serde_json::json;
 
 use super::envelope::Request;
 use super::reply::Reply;
@@ -216,6 +217,11 @@ impl<'a> Call<'a> {
 
     fn sentence(&self, status: StatusCode, sentence: &str) -> Reply {
         Reply::sentence(self.request, status, sentence)
+    }
+
+    /// 404 for what a request names: what is missing, and which part of the work that ended.
+    fn missing(&self, exception: &str, error: Option<&str>) -> Reply {
+        self.json(StatusCode::NOT_FOUND, json!({ "exception": exception, "error": error }).to_string())
     }
 
     fn empty(&self, status: StatusCode) -> Reply {

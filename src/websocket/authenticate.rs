@@ -10,8 +10,8 @@ use super::Hub;
 use super::envelope::Request;
 use super::reply::Reply;
 use super::requests::Then;
-use super::schema::Action;
 use super::signed;
+use crate::api::Owner;
 use crate::auth::{Caller, Identity, Proven};
 use crate::error::{Error, Result};
 
@@ -28,15 +28,13 @@ const SERVICE_TOKEN: HeaderName = HeaderName::from_static("x-service-token");
 /// Carries out `authenticate`. Without an authentication strategy everybody is welcome.
 pub(super) async fn answer(hub: &Hub, request: &Request) -> (Reply, Then) {
     let welcome = || Reply::json(request, StatusCode::OK, *br#"{"message":"Authentified."}"#);
-    let (reply, then) = if hub.gate.is_open() {
-        (welcome(), Then::Nothing)
-    } else {
-        match hub.gate.admit(&to_root(proofs(request)), "").await {
-            Ok(caller) => (welcome(), proven(caller).map_or(Then::Nothing, Then::Authenticated)),
-            Err(error) => (failed(request, &error), Then::Nothing),
-        }
-    };
-    (reply.without_echo(Action::Authenticate), then)
+    if hub.gate.is_open() {
+        return (welcome(), Then::Nothing);
+    }
+    match hub.gate.admit(&to_root(proofs(request)), "").await {
+        Ok(caller) => (welcome(), proven(caller).map_or(Then::Nothing, Then::Authenticated)),
+        Err(error) => (failed(request, &error), Then::Nothing),
+    }
 }
 
 /// The request of which the rules of application credentials judge: a POST to the root.
@@ -88,7 +86,16 @@ pub(super) fn caller(
     let Some(identity) = who else {
         return signed::identity(hub, request).ok_or(NOBODY);
     };
-    let project = request.header("X-Project-ID").unwrap_or_default();
-    let own = identity.project.as_ref().is_some_and(|own| !project.is_empty() && own.as_str() == project);
-    if own { Ok(identity) } else { Err(ELSEWHERE) }
+    if is_at_home(&identity, request) { Ok(identity) } else { Err(ELSEWHERE) }
+}
+
+/// Whether a request is for the project of its caller. Few actions need not name it; and what belongs to the system is
+/// open to a token of the system, which has no project.
+fn is_at_home(identity: &Identity, request: &Request) -> bool {
+    let named = request.header("X-Project-ID");
+    if let Some(own) = &identity.project {
+        return named.is_none_or(|named| named == own.as_str());
+    }
+    let of_system = request.action().rule().map(Owner::of) == Some(Owner::System);
+    of_system && identity.system_scope.is_some() && named.is_none_or(|named| named.is_empty())
 }

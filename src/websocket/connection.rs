@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use uuid::Uuid;
 
+use super::actions::subscriptions;
 use super::hub::Seat;
 use super::push::Pushes;
 use super::requests::{self, Arrived, Done, Running, Then};
@@ -222,10 +223,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         match done.then {
             Then::Nothing => {}
             Then::Authenticated(proven) => {
+                self.pushes.keep(|place| subscriptions::may_go_on(&self.hub, &proven.identity, place));
                 self.session.authenticated(proven);
                 self.note_expiry();
             }
-            Then::Subscribed(push) => self.pushes.begin(*push, done.answer.kind),
+            Then::Subscribed(push) => {
+                // An `authenticate` may have come between.
+                let caller = self.session.who();
+                if caller.is_none_or(|caller| subscriptions::may_go_on(&self.hub, caller, push.place())) {
+                    self.pushes.begin(*push, done.answer.kind);
+                }
+            }
         }
     }
 

@@ -115,12 +115,14 @@ pub fn decode(encoding: Encoding, frame: Bytes, offer: Offer) -> Result<Request,
         return Err(Box::new(Reply::error(Echo::none(encoding), StatusCode::BAD_REQUEST, words)));
     };
     envelope.sizes = sizes;
-    let refused = |words: &str| Box::new(Reply::error(envelope.echo.clone(), StatusCode::BAD_REQUEST, words));
-    let action = envelope.action().filter(|action| offer.has(*action));
-    let action =
-        action.ok_or_else(|| refused(&format!("{} is not a valid action", envelope.action_name())))?;
+    let Some(action) = envelope.action().filter(|action| offer.has(*action)) else {
+        return Err(envelope.refused(&format!("{} is not a valid action", envelope.action_name())));
+    };
+    if action == Action::Authenticate {
+        envelope.echo.keep_secrets();
+    }
     if !envelope.fits(action) {
-        return Err(refused("Schema validation failed."));
+        return Err(envelope.refused("Schema validation failed."));
     }
     Ok(Request { action, envelope })
 }
@@ -169,6 +171,11 @@ impl Envelope {
             Echo::of(encoding, text.clone(), [range(&action), range(&body), range(&truthy), range(&id)]);
         let text = text.clone();
         Ok(Some(Self { text, echo, action, headers, body, header_members, members, sizes: None }))
+    }
+
+    /// The reply that says what is wrong with it.
+    fn refused(&self, words: &str) -> Box<Reply> {
+        Box::new(Reply::error(self.echo.clone(), StatusCode::BAD_REQUEST, words))
     }
 
     fn action(&self) -> Option<Action> {

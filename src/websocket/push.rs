@@ -9,13 +9,12 @@ use super::leases::Lease;
 use super::pushed;
 use super::socket::{Kind, Socket};
 use crate::error::Result;
-use crate::model::QueueName;
 use crate::service::{Batch, Followed, Follower, FrameShape};
 use crate::telemetry::{self, Metric};
+use crate::wake::Key;
 
 /// A subscription of a connection, with where it is in its queue.
 pub(super) struct Push {
-    queue: QueueName,
     /// Whether frames carry `id` and `marker`.
     marked: bool,
     lease: Lease,
@@ -47,8 +46,13 @@ enum Step {
 
 impl Push {
     /// Pushes what that follower gives.
-    pub(super) fn new(queue: QueueName, marked: bool, lease: Lease, follower: Follower) -> Self {
-        Self { queue, marked, lease, state: State::Waiting(next(Box::new(follower))) }
+    pub(super) fn new(marked: bool, lease: Lease, follower: Follower) -> Self {
+        Self { marked, lease, state: State::Waiting(next(Box::new(follower))) }
+    }
+
+    /// The queue.
+    pub(super) fn place(&self) -> &Key {
+        self.lease.place()
     }
 
     fn poll<S: AsyncRead + AsyncWrite + Unpin>(
@@ -72,7 +76,7 @@ impl Push {
                     Step::Moved
                 }
                 Poll::Ready((_, Err(error))) => {
-                    tracing::error!(error.cause = ?error, queue.name = %self.queue, "a push ended");
+                    tracing::error!(error.cause = ?error, queue.name = %self.place().1, "a push ended");
                     Step::Failed
                 }
             },
@@ -119,7 +123,7 @@ impl Push {
         };
         followed.frame(shape, |followed| {
             let marker = self.marked.then_some(followed.marker.as_str());
-            pushed(&self.queue, &followed.message, marker, kind.into())
+            pushed(&self.place().1, &followed.message, marker, kind.into())
         })
     }
 }
@@ -147,9 +151,11 @@ impl Default for Pushes {
 }
 
 impl Pushes {
-    /// One more. From now on all frames are of that kind.
+    /// One more. From now on all frames are of that kind. An earlier one from the same queue is over, for a connection
+    /// has one subscription to a queue, even if that has not come round yet.
     pub(super) fn begin(&mut self, push: Push, kind: Kind) {
         self.kind = kind;
+        self.keep(|place| place != push.place());
         // Most connections have one.
         self.active.reserve_exact(1);
         self.active.push(push);
@@ -184,8 +190,55 @@ impl Pushes {
         moved
     }
 
+    /// Ends those from queues that are not to be kept.
+    pub(super) fn keep(&mut self, keeps: impl Fn(&Key) -> bool) {
+        self.active.retain(|push| keeps(push.place()));
+    }
+
     /// Ends them all.
     pub(super) fn end(&mut self) {
         self.active.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio_util::task::TaskTracker;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::model::{ClientId, Metadata, ProjectId, QueueName};
+    use crate::service::vault::Vault;
+    use crate::service::{Context as Caller, Service, Settings, Start, Subscriber};
+    use crate::storage::Stores;
+    use crate::storage::memory::{MemoryManagement, MemoryStore};
+    use crate::websocket::leases::Leases;
+
+    #[tokio::test]
+    async fn who_subscribes_again_is_pushed_nothing_twice() {
+        let stores =
+            Stores { management: Arc::new(MemoryManagement::new()), data: Arc::new(MemoryStore::new()) };
+        let (vault, tasks) = (Vault::new(None, &[], "AES256"), TaskTracker::new());
+        let service = Service::new(Settings::default(), stores, Clock::system(), vault, tasks.clone());
+        let (leases, mut pushes) = (Leases::new(service.clone(), tasks), Pushes::default());
+        let caller = Caller::internal(ProjectId::new("p"), ClientId::new("c"));
+        for name in ["a", "b", "a"] {
+            let name = QueueName::parse(name).unwrap();
+            // As if the first one had been ended by somebody else.
+            let subscriber = Subscriber::Connection(Uuid::new_v4());
+            let made = service.subscribe(&caller, &name, subscriber, None, Metadata::new()).await.unwrap();
+            let follower = service.follow(&caller, &name, Start::Now).await.unwrap();
+            let lease = leases.hold(&caller.project, &name, made);
+            pushes.begin(Push::new(false, lease, follower), Kind::Text);
+        }
+        let names = |pushes: &Pushes| {
+            pushes.active.iter().map(|push| push.place().1.as_str().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&pushes), ["b", "a"]);
+        pushes.keep(|(_, name)| name.as_str() == "b");
+        assert_eq!(names(&pushes), ["b"]);
     }
 }

@@ -9,7 +9,6 @@ use serde_json::json;
 
 use super::codec::Encoding;
 use super::envelope::Request;
-use super::schema::Action;
 use crate::api::respond;
 use crate::error::Error;
 use crate::service::Hold;
@@ -19,7 +18,6 @@ use crate::service::Hold;
 pub(super) struct Echo {
     encoding: Encoding,
     text: Bytes,
-    action: Cow<'static, [u8]>,
     /// Where action, body, headers and id stand.
     parts: [Option<Range<usize>>; 4],
 }
@@ -37,7 +35,7 @@ impl Echo {
 
     /// The echo of a request in which action, body, headers and id stand there.
     pub(super) fn of(encoding: Encoding, text: Bytes, parts: [Option<Range<usize>>; 4]) -> Self {
-        Self { encoding, text, action: Cow::Borrowed(b"null"), parts }
+        Self { encoding, text, parts }
     }
 
     pub(super) fn encoding(&self) -> Encoding {
@@ -48,11 +46,9 @@ impl Echo {
         self.parts[ID].is_some()
     }
 
-    /// The same without what the client may want to keep to itself.
-    fn of_action(&self, action: Action) -> Self {
-        let id = self.parts[ID].clone();
-        let action = format!("\"{}\"", action.name()).into_bytes().into();
-        Self { action, parts: [None, None, None, id], ..self.clone() }
+    /// Repeats neither body nor headers from now on: what proves who a client is stays with the client.
+    pub(super) fn keep_secrets(&mut self) {
+        (self.parts[BODY], self.parts[HEADERS]) = (None, None);
     }
 
     fn part(&self, part: usize) -> Option<&[u8]> {
@@ -97,12 +93,6 @@ impl Reply {
         Self::error(request.echo().clone(), status, words)
     }
 
-    /// The same reply, with nothing repeated of the request but its action: tokens stay where they are.
-    #[must_use]
-    pub(super) fn without_echo(self, action: Action) -> Self {
-        Self { echo: self.echo.of_action(action), ..self }
-    }
-
     /// The same reply, to a request that made a claim. Where the reply is not written, the claim is released.
     #[must_use]
     pub(super) fn with_hold(self, hold: Hold) -> Self {
@@ -132,6 +122,11 @@ impl Reply {
         Self::json(request, error.status(), body.to_string())
     }
 
+    /// Whether its request had an `id`.
+    pub(super) fn has_id(&self) -> bool {
+        self.echo.has_id()
+    }
+
     /// How it is written.
     pub fn encoding(&self) -> Encoding {
         self.echo.encoding
@@ -146,7 +141,7 @@ impl Reply {
     pub fn encode(&self) -> Bytes {
         let echo = &self.echo;
         let mut text = Vec::with_capacity(echo.text.len() + self.body.len() + 128);
-        let action = echo.part(ACTION).unwrap_or(&echo.action);
+        let action = echo.part(ACTION).unwrap_or(b"null");
         let (body, headers) = (echo.part(BODY).unwrap_or(b"{}"), echo.part(HEADERS).unwrap_or(b"{}"));
         for (name, value) in [(&b"{\"request\":{\"action\":"[..], action), (b",\"body\":", body)] {
             text.extend_from_slice(name);

@@ -86,20 +86,18 @@ impl From<&Reply> for Answer {
     }
 }
 
-/// Reads a frame: what it asks for, and how it stands to the others of its connection. What cannot be read is answered
-/// in order with the rest.
+/// Reads a frame: what it asks for, and how it stands to the others of its connection.
 pub(super) fn arrive(hub: &Hub, kind: Kind, frame: Bytes, in_time: bool) -> (Turn, Arrived) {
     let request = match envelope::decode(kind.into(), frame, hub.actions.offer()) {
         Ok(request) => request,
         Err(reply) => {
             count(UNREAD, &reply);
-            return (Turn::Ordered, Arrived::Answered(Answer::from(&*reply)));
+            return (turn(reply.has_id()), Arrived::Answered(Answer::from(&*reply)));
         }
     };
-    let turn = match (request.action(), request.has_id()) {
-        (Action::Authenticate, _) => Turn::Barrier,
-        (_, true) => Turn::Free,
-        (_, false) => Turn::Ordered,
+    let turn = match request.action() {
+        Action::Authenticate => Turn::Barrier,
+        _ => turn(request.has_id()),
     };
     if in_time {
         return (turn, Arrived::Request(Box::new(request)));
@@ -107,6 +105,10 @@ pub(super) fn arrive(hub: &Hub, kind: Kind, frame: Bytes, in_time: bool) -> (Tur
     let reply = Reply::refused(&request, StatusCode::TOO_MANY_REQUESTS, "Too many requests.");
     count(request.action().name(), &reply);
     (turn, Arrived::Answered(Answer::from(&reply)))
+}
+
+fn turn(has_id: bool) -> Turn {
+    if has_id { Turn::Free } else { Turn::Ordered }
 }
 
 /// Begins to carry out a request. `who` is who the client proved to be when it began.
@@ -117,7 +119,7 @@ pub(super) fn carry_out(
     request: Box<Request>,
 ) -> Running {
     let hub = hub.clone();
-    let span = telemetry::request_span(&format!("req-{}", Uuid::new_v4()), "WEBSOCKET");
+    let span = telemetry::request_span(&telemetry::request_id(), "WEBSOCKET");
     span.record(telemetry::HTTP_ROUTE, request.action().name());
     let observed = async move {
         let work = Unwinding(Box::pin(answer(&hub, connection, who, &request)));

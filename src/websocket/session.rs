@@ -8,7 +8,8 @@
 //! * Requests with an `id` begin as soon as there is room, and are answered as they finish.
 //! * `authenticate` is a barrier: it begins when all that came before it has begun and nothing in order runs, and
 //!   nothing that came after it begins before its end. So clients may send the next request at once.
-//! * At most so many requests run or wait; then nothing more is read.
+//! * At most so many requests run or wait. One more is read and waits behind them, for only who reads sees that a client
+//!   has gone; then nothing more is read.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -62,7 +63,7 @@ impl<T> Session<T> {
 
     /// Whether another request may be read.
     pub(super) fn wants_more(&self) -> bool {
-        !self.draining && self.waiting.len() + self.running() < self.in_flight
+        !self.draining && self.waiting.len() + self.running() <= self.in_flight
     }
 
     /// Whether a request that comes now is within the rate.
@@ -77,7 +78,8 @@ impl<T> Session<T> {
 
     /// The next request that may begin; it runs from now on.
     pub(super) fn next(&mut self) -> Option<(Turn, T)> {
-        let begins = if self.authenticating { None } else { self.ready() };
+        let full = self.authenticating || self.running() >= self.in_flight;
+        let begins = if full { None } else { self.ready() };
         let (turn, request) = self.waiting.remove(begins?)?;
         match turn {
             Turn::Ordered => self.ordered = true,
@@ -310,7 +312,7 @@ mod tests {
                     begun.push(request);
                     running.push(request);
                 }
-                prop_assert!(turns.len() - begun.len() + running.len() <= 5);
+                prop_assert!(turns.len() - begun.len() + running.len() <= 6 && running.len() <= 5);
             }
             prop_assert!(session.is_idle(), "everything has begun and ended");
             prop_assert_eq!(begun.len(), turns.len());

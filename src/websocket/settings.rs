@@ -18,7 +18,7 @@ pub struct WebSocketSettings {
     pub max_connections: usize,
     /// The greatest message of a client in bytes; then the connection is closed with 1009.
     pub max_message: usize,
-    /// Requests of a connection that run or wait at the same time. Then nothing more is read from it.
+    /// Requests of a connection that run or wait at the same time; one more is read, to see whether the client is there.
     pub in_flight: usize,
     /// Requests of a connection within a second; those beyond are answered 429.
     pub rate: Option<u32>,

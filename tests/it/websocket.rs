@@ -5,6 +5,7 @@ mod doors;
 mod handshake;
 mod kill;
 mod limits;
+mod nodes;
 mod order;
 mod push;
 mod soak;

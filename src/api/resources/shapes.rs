@@ -23,6 +23,14 @@ impl Document {
         document
     }
 
+    /// `,"<name>":[<items>]`.
+    pub(crate) fn and_list<T>(mut self, name: &str, items: &[T], write: impl FnMut(&mut Self, &T)) -> Self {
+        self.bytes.reserve(64 + 256 * items.len());
+        self.print(format_args!(",\"{name}\":"));
+        self.items(items, write);
+        self
+    }
+
     /// A document that begins so.
     pub(crate) fn open(text: &str) -> Self {
         Self { bytes: text.into() }
@@ -115,35 +123,39 @@ impl Document {
         if let Some(claim) = claim {
             self.print(format_args!("?claim_id={claim}"));
         }
-        self.print(format_args!("\",\"ttl\":{ttl},\"age\":{age}"));
-        self.body(message, version > Version::V1);
+        self.print(format_args!("\",\"ttl\":{ttl},\"age\":{age},\"body\":"));
+        self.bytes.extend_from_slice(&message.body);
+        self.close(message, version > Version::V1);
     }
 
     /// A message that was popped: without href, with its claim count (rest.md 5.7).
     pub(crate) fn popped(&mut self, message: &MessageView) {
         let MessageView { id, ttl, age, claim_count, .. } = message;
-        self.print(format_args!("{{\"id\":\"{id}\",\"age\":{age},\"ttl\":{ttl}"));
+        self.print(format_args!("{{\"id\":\"{id}\",\"age\":{age},\"ttl\":{ttl},\"body\":"));
+        self.bytes.extend_from_slice(&message.body);
         self.print(format_args!(",\"claim_id\":null,\"claim_count\":{claim_count}"));
-        self.body(message, true);
+        self.close(message, true);
     }
 
     /// A message as the WebSocket API shows it: without href and checksum, in a claim if that is what was asked for.
     pub(crate) fn plain(&mut self, message: &MessageView, claim: Option<ClaimId>) {
-        let MessageView { id, ttl, age, body, .. } = message;
+        let MessageView { id, ttl, age, .. } = message;
         self.print(format_args!("{{\"id\":\"{id}\",\"claim_id\":"));
         self.claim(claim);
         self.print(format_args!(",\"ttl\":{ttl},\"age\":{age},\"body\":"));
-        self.bytes.extend_from_slice(body);
-        self.raw("}");
+        self.bytes.extend_from_slice(&message.body);
+        self.close(message, false);
     }
 
     /// A message with all that is known of it, as the WebSocket API shows those at the ends of a queue.
     pub(crate) fn record(&mut self, message: &MessageView, created: Timestamp) {
         let MessageView { id, ttl, age, claim, claim_count, .. } = message;
-        self.print(format_args!("{{\"id\":\"{id}\",\"age\":{age},\"ttl\":{ttl},\"claim_id\":"));
+        self.print(format_args!("{{\"id\":\"{id}\",\"age\":{age},\"ttl\":{ttl},\"body\":"));
+        self.bytes.extend_from_slice(&message.body);
+        self.raw(",\"claim_id\":");
         self.claim(*claim);
         self.print(format_args!(",\"claim_count\":{claim_count},\"created\":\"{}\"", moment(created)));
-        self.body(message, true);
+        self.close(message, true);
     }
 
     fn claim(&mut self, claim: Option<ClaimId>) {
@@ -153,9 +165,8 @@ impl Document {
         }
     }
 
-    fn body(&mut self, message: &MessageView, with_checksum: bool) {
-        self.raw(",\"body\":");
-        self.bytes.extend_from_slice(&message.body);
+    /// The end of a message.
+    fn close(&mut self, message: &MessageView, with_checksum: bool) {
         if let Some(checksum) = message.checksum.filter(|_| with_checksum) {
             self.print(format_args!(",\"checksum\":\"{}\"", checksum::text(checksum)));
         }

@@ -66,10 +66,16 @@ impl Subscriptions for Moving {
         self.target.subscribed(queue, subscriber, now).await
     }
 
-    async fn unsubscribe(&self, queue: &QueueRef, id: SubscriptionId, now: Timestamp) -> Result<()> {
-        unless_gone(self.source.unsubscribe(&queue.sealed(), id, now).await)?;
+    async fn unsubscribe(
+        &self,
+        queue: &QueueRef,
+        id: SubscriptionId,
+        left: bool,
+        now: Timestamp,
+    ) -> Result<()> {
+        unless_gone(self.source.unsubscribe(&queue.sealed(), id, left, now).await)?;
         self.deliver(queue, now).await?;
-        self.target.unsubscribe(queue, id, now).await
+        self.target.unsubscribe(queue, id, left, now).await
     }
 
     async fn extend(

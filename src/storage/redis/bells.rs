@@ -19,7 +19,10 @@ use self::fetcher::Fetcher;
 use super::connection::Connection;
 use super::keys;
 use crate::model::QueueRef;
-use crate::wake::{Bell, Key, Wakes, Who};
+use crate::wake::{Bell, Key, News, Wakes, Who};
+
+/// What is published where somebody ended subscriptions, in place of a number of messages.
+const ENDED: i64 = -2;
 
 /// The bells of a store. Nothing is connected before the first one.
 pub(super) struct Bells {
@@ -101,6 +104,14 @@ impl Heard {
         }
     }
 
+    /// The rings of no queue can be fetched for now: whoever waits for that goes on, and is called when they can.
+    fn disappoint(&self) {
+        for channel in self.channels().values_mut().filter(|channel| !channel.waiting.is_empty()) {
+            channel.late = true;
+            channel.waiting.clear();
+        }
+    }
+
     /// From now on that ear listens to the queue.
     fn assign(&self, key: &Key, ear: u64) {
         if let Some(channel) = self.channels().get_mut(key) {
@@ -120,7 +131,7 @@ impl Heard {
             let _ = confirm.send(());
         }
         if late {
-            self.wakes.ring_out(&key.0, &key.1);
+            self.wakes.ring(&key.0, &key.1, News::Anything);
         }
     }
 
@@ -143,9 +154,13 @@ impl Heard {
     }
 
     /// A ring as it was published.
-    fn ring(&self, key: &Key, ready: i64) {
-        // Everybody, where it is negative.
-        self.wakes.ring(&key.0, &key.1, usize::try_from(ready).unwrap_or(usize::MAX));
+    fn ring(&self, key: &Key, said: i64) {
+        let news = match usize::try_from(said) {
+            Ok(ready) => News::Ready(ready),
+            Err(_) if said == ENDED => News::Ended,
+            Err(_) => News::Anything,
+        };
+        self.wakes.ring(&key.0, &key.1, news);
     }
 
     /// Nothing is fetched any more.

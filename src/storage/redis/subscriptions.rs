@@ -64,9 +64,15 @@ impl Subscriptions for RedisStore {
         codec::subscription_id(self.call(Operation::Subscribed, queue, now, subscriber.len(), fill).await?)
     }
 
-    async fn unsubscribe(&self, queue: &QueueRef, id: SubscriptionId, now: Timestamp) -> Result<()> {
+    async fn unsubscribe(
+        &self,
+        queue: &QueueRef,
+        id: SubscriptionId,
+        left: bool,
+        now: Timestamp,
+    ) -> Result<()> {
         let fill = |command: &mut Cmd| {
-            command.arg(id.0.as_bytes());
+            command.arg(id.0.as_bytes()).arg(u8::from(left));
         };
         self.call(Operation::Unsubscribe, queue, now, 16, fill).await.map(drop)
     }

@@ -4,6 +4,7 @@ use super::db::Db;
 use super::queue::Queue;
 use super::{Fault, Outcome};
 use crate::model::QueueRef;
+use crate::wake::News;
 
 /// A transaction of the writer with what it has read so far, so that many calls on a queue read and store its
 /// row once.
@@ -18,8 +19,7 @@ pub(super) struct Batch<'b, 'c> {
 /// What is to be rung once the transaction is on disk.
 pub(super) struct Ring {
     pub(super) queue: QueueRef,
-    /// So many messages are available.
-    pub(super) ready: usize,
+    pub(super) news: News,
 }
 
 struct Loaded {
@@ -28,6 +28,7 @@ struct Loaded {
     seen: Queue,
     row: Queue,
     ready: Option<usize>,
+    ended: bool,
 }
 
 /// A queue in a transaction: what an operation works on.
@@ -38,6 +39,7 @@ pub(super) struct Open<'b, 'c> {
     pub(super) row: &'b mut Queue,
     last_key: &'b mut Option<i64>,
     ready: &'b mut Option<usize>,
+    ended: &'b mut bool,
 }
 
 impl<'b, 'c> Batch<'b, 'c> {
@@ -70,13 +72,13 @@ impl<'b, 'c> Batch<'b, 'c> {
         if let Some(at) = self.queues.iter().position(|loaded| loaded.row.key == row.key) {
             return at;
         }
-        self.queues.push(Loaded { queue: None, seen: row.clone(), row, ready: None });
+        self.queues.push(Loaded { queue: None, seen: row.clone(), row, ready: None, ended: false });
         self.queues.len() - 1
     }
 
     fn open(&mut self, at: usize) -> Open<'_, 'c> {
-        let Loaded { row, ready, .. } = &mut self.queues[at];
-        Open { db: self.db, row, last_key: &mut self.last_key, ready }
+        let Loaded { row, ready, ended, .. } = &mut self.queues[at];
+        Open { db: self.db, row, last_key: &mut self.last_key, ready, ended }
     }
 
     /// Stores the numbers of every queue and forgets them; for the end, and before rows of `queues` are
@@ -84,16 +86,16 @@ impl<'b, 'c> Batch<'b, 'c> {
     pub(super) fn save(&mut self) -> rusqlite::Result<()> {
         for loaded in self.queues.drain(..) {
             loaded.row.save(self.db, &loaded.seen)?;
-            if let (Some(queue), Some(ready)) = (loaded.queue, loaded.ready) {
-                self.rings.push(Ring { queue, ready });
-            }
+            let Some(queue) = loaded.queue else { continue };
+            let news = [loaded.ready.map(News::Ready), loaded.ended.then_some(News::Ended)];
+            self.rings.extend(news.into_iter().flatten().map(|news| Ring { queue: queue.clone(), news }));
         }
         Ok(())
     }
 
     /// Notes that the queue's data may lie elsewhere from now on.
     pub(super) fn ring_out(&mut self, queue: &QueueRef) {
-        self.rings.push(Ring { queue: queue.clone(), ready: usize::MAX });
+        self.rings.push(Ring { queue: queue.clone(), news: News::Anything });
     }
 
     /// What is to be rung; for the end.
@@ -106,6 +108,11 @@ impl Open<'_, '_> {
     /// Notes that so many messages are available now; with 0, that one may be earlier than was known.
     pub(super) fn ring(&mut self, ready: usize) {
         *self.ready = Some(self.ready.unwrap_or(0).saturating_add(ready));
+    }
+
+    /// Notes that somebody ended subscriptions.
+    pub(super) fn ring_keepers(&mut self) {
+        *self.ended = true;
     }
 
     /// The key of a new message.

@@ -76,8 +76,16 @@ pub(super) fn find(
     Ok(db.first(sql, params![queue.key, subscriber, now.micros()], id)?)
 }
 
-/// Removes one.
-pub(super) fn unsubscribe(open: &Open<'_, '_>, id: SubscriptionId) -> Outcome<()> {
+/// Removes one; its keepers are rung unless its connection `left`.
+pub(super) fn unsubscribe(open: &mut Open<'_, '_>, id: SubscriptionId, left: bool) -> Outcome<()> {
+    remove(open, id)?;
+    if !left {
+        open.ring_keepers();
+    }
+    Ok(())
+}
+
+fn remove(open: &Open<'_, '_>, id: SubscriptionId) -> Outcome<()> {
     let sql = "DELETE FROM subscriptions WHERE queue = ? AND id = ?";
     open.db.execute(sql, params![open.row.key, id.0.as_bytes()])?;
     Ok(())
@@ -102,9 +110,10 @@ pub(super) fn extend(
     Ok(gone)
 }
 
-/// Removes the first ones, at most [`STEP`]: whether there are more.
-pub(super) fn purge(open: &Open<'_, '_>) -> Outcome<bool> {
+/// Removes the first ones, at most [`STEP`], and rings their keepers: whether there are more.
+pub(super) fn purge(open: &mut Open<'_, '_>) -> Outcome<bool> {
     wipe(open, STEP)?;
+    open.ring_keepers();
     let sql = "SELECT 1 FROM subscriptions WHERE queue = ?";
     Ok(open.db.first(sql, [open.row.key], |_| Ok(()))?.is_some())
 }
@@ -125,7 +134,7 @@ pub(super) fn expire(open: &Open<'_, '_>, now: Timestamp, budget: usize) -> Outc
     let sql = "SELECT id FROM subscriptions WHERE queue = ? AND expires <= ? ORDER BY expires";
     let ended = open.db.some(sql, [open.row.key, now.micros()], budget, id)?;
     for id in &ended {
-        unsubscribe(open, *id)?;
+        remove(open, *id)?;
     }
     Ok(ended.len())
 }
@@ -137,7 +146,7 @@ pub(super) fn send_off(open: &mut Open<'_, '_>, limit: usize, now: Timestamp) ->
                WHERE queue = ? ORDER BY id";
     let first = open.db.some(sql, [open.row.key], limit, read)?;
     for one in &first {
-        unsubscribe(open, one.id)?;
+        remove(open, one.id)?;
         if one.expires > now {
             depart(open, one)?;
         }

@@ -192,8 +192,14 @@ impl Subscriptions for SqliteStore {
         self.read(queue, move |db, row| subscriptions::find(db, row, &subscriber, now)).await
     }
 
-    async fn unsubscribe(&self, queue: &QueueRef, id: SubscriptionId, _now: Timestamp) -> Result<()> {
-        self.write(queue, 0, move |open| subscriptions::unsubscribe(open, id)).await
+    async fn unsubscribe(
+        &self,
+        queue: &QueueRef,
+        id: SubscriptionId,
+        left: bool,
+        _now: Timestamp,
+    ) -> Result<()> {
+        self.write(queue, 0, move |open| subscriptions::unsubscribe(open, id, left)).await
     }
 
     async fn extend(

@@ -284,8 +284,8 @@ impl Committer<'_> {
         }
         batch.save()?;
         self.db.execute("COMMIT", [])?;
-        for Ring { queue, ready } in batch.into_rings() {
-            self.wakes.ring(&queue.project, &queue.name, ready);
+        for Ring { queue, news } in batch.into_rings() {
+            self.wakes.ring(&queue.project, &queue.name, news);
         }
         Ok(())
     }

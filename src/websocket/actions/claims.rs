@@ -4,10 +4,10 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::Call;
-use super::messages::plain_list;
+use crate::api::resources::shapes::Document;
 use crate::error::Result;
 use crate::model::{ClaimId, QueueName};
-use crate::service::{ClaimRequested, Won};
+use crate::service::{ClaimAnswer, ClaimRequested, Won};
 use crate::websocket::reply::Reply;
 
 /// `claim_create`: 201, or 204 where there is nothing to claim.
@@ -17,7 +17,9 @@ pub(super) async fn create(call: &Call<'_>, queue: &QueueName) -> Result<Reply> 
     let requested = ClaimRequested { ttl, grace, limit, wait: call.wait()? };
     let won = call.service.claim(&call.context, queue, requested).await?;
     let Some(Won { id, messages, hold }) = won else { return Ok(nothing_claimed(call)) };
-    let document = plain_list(&messages, Some(id)).text("claim_id", &id.to_string());
+    let document = Document::open(&format!("{{\"claim_id\":\"{id}\""));
+    let document =
+        document.and_list("messages", &messages, |document, message| document.plain(message, Some(id)));
     Ok(call.json(StatusCode::CREATED, document.end()).with_hold(hold))
 }
 
@@ -30,8 +32,11 @@ pub(super) fn nothing_claimed(call: &Call<'_>) -> Reply {
 pub(super) async fn get(call: &Call<'_>, queue: &QueueName) -> Result<Reply> {
     let id = call.text("claim_id");
     let claim = call.service.claimed(&call.context, queue, &id).await?;
-    let document = plain_list(&claim.messages, ClaimId::parse(&id));
-    Ok(call.json(StatusCode::OK, document.number("age", claim.age).number("ttl", claim.ttl).end()))
+    let ClaimAnswer { age, ttl, messages } = &claim;
+    let id = ClaimId::parse(&id);
+    let document = Document::open(&format!("{{\"age\":{age},\"ttl\":{ttl}"));
+    let document = document.and_list("messages", messages, |document, message| document.plain(message, id));
+    Ok(call.json(StatusCode::OK, document.end()))
 }
 
 /// `claim_update`

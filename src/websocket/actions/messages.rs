@@ -6,8 +6,8 @@ use serde_json::json;
 use super::{Call, bad_request};
 use crate::api::resources::shapes::Document;
 use crate::error::{Error, Result};
+use crate::model::QueueName;
 use crate::model::json::{self, Kind};
-use crate::model::{ClaimId, QueueName};
 use crate::service::{ListRequest, MessageView, PostTerms, Removal};
 use crate::websocket::envelope::Request;
 use crate::websocket::reply::Reply;
@@ -40,7 +40,7 @@ pub(super) async fn list(call: &Call<'_>, queue: &QueueName) -> Result<Reply> {
         wait: call.wait()?,
     };
     let listing = call.service.list(&call.context, queue, &listing).await?;
-    let document = plain_list(&listing.messages, None);
+    let document = plain_list(&listing.messages);
     let document = match &listing.marker {
         Some(marker) => document.text("marker", marker),
         None => document,
@@ -76,12 +76,12 @@ pub(super) async fn get_many(call: &Call<'_>, queue: &QueueName) -> Result<Reply
         Err(Error::MessagesMissing(..)) => Vec::new(),
         found => found?,
     };
-    Ok(call.json(StatusCode::OK, plain_list(&found, None).end()))
+    Ok(call.json(StatusCode::OK, plain_list(&found).end()))
 }
 
-/// `{"messages":[…]`, not closed yet; all of them in that claim.
-pub(super) fn plain_list(messages: &[MessageView], claim: Option<ClaimId>) -> Document {
-    Document::list("messages", messages, |document, message| document.plain(message, claim))
+/// `{"messages":[…]`, not closed yet.
+pub(super) fn plain_list(messages: &[MessageView]) -> Document {
+    Document::list("messages", messages, |document, message| document.plain(message, None))
 }
 
 /// `message_delete`

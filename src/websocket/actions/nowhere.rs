@@ -2,7 +2,6 @@
 //! elsewhere such a queue is one that does not exist.
 
 use http::StatusCode;
-use serde_json::json;
 
 use super::{Call, claims, messages, queues, subscriptions};
 use crate::error::{Error, Result};
@@ -18,17 +17,16 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Reply> {
         Action::QueueDelete => queues::deleted(call),
         Action::MessageList => {
             call.check_client()?;
-            call.json(StatusCode::OK, messages::plain_list(&[], None).end())
+            call.json(StatusCode::OK, messages::plain_list(&[]).end())
         }
-        Action::MessageGetMany => call.json(StatusCode::OK, messages::plain_list(&[], None).end()),
+        Action::MessageGetMany => call.json(StatusCode::OK, messages::plain_list(&[]).end()),
         Action::MessageDeleteMany => messages::delete_many(call, None).await?,
         Action::ClaimCreate => claims::nothing_claimed(call),
         Action::ClaimDelete => claims::deleted(call),
         Action::ClaimGet | Action::ClaimUpdate => missing_claim(call),
         Action::MessageGet => {
             let (queue, project) = (call.text("queue_name"), &call.context.project);
-            let exception = format!("Queue {queue} does not exist for project {project}");
-            call.json(StatusCode::NOT_FOUND, json!({ "exception": exception, "error": null }).to_string())
+            call.missing(&format!("Queue {queue} does not exist for project {project}"), None)
         }
         Action::SubscriptionList => subscriptions::none(call),
         Action::SubscriptionGet => subscriptions::missing(call),
@@ -41,6 +39,5 @@ fn missing_claim(call: &Call<'_>) -> Reply {
     let (claim, queue) = (call.text("claim_id"), call.text("queue_name"));
     let exception =
         format!("Claim {claim} does not exist in queue {queue} for project {}", call.context.project);
-    let error = format!("Claim {claim} does not exist.");
-    call.json(StatusCode::NOT_FOUND, json!({ "exception": exception, "error": error }).to_string())
+    call.missing(&exception, Some(&format!("Claim {claim} does not exist.")))
 }

@@ -110,6 +110,5 @@ pub(super) async fn delete(call: &Call<'_>, queue: &QueueName) -> Result<Reply> 
 
 /// The answer for a queue that is gone, or never was.
 pub(super) fn deleted(call: &Call<'_>) -> Reply {
-    let queue = call.request.text("queue_name").unwrap_or_default();
-    call.sentence(StatusCode::NO_CONTENT, &format!("Queue {queue} removed."))
+    call.sentence(StatusCode::NO_CONTENT, &format!("Queue {} removed.", call.text("queue_name")))
 }

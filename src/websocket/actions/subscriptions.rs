@@ -10,8 +10,11 @@ use super::Call;
 use crate::api::resources::shapes::Document;
 use crate::auth::Identity;
 use crate::error::{Error, Result};
-use crate::model::{Metadata, QueueName, Subscription, SubscriptionId};
-use crate::service::{Start, Subscriber, SubscriptionView};
+use crate::model::json::Kind;
+use crate::model::{ClientId, Metadata, QueueName, Subscription, SubscriptionId};
+use crate::policy::Rule;
+use crate::service::{Context, Start, Subscriber, SubscriptionView};
+use crate::wake::Key;
 use crate::websocket::envelope::Request;
 use crate::websocket::hub::Hub;
 use crate::websocket::push::Push;
@@ -36,6 +39,13 @@ pub(in crate::websocket) async fn create(
     }
 }
 
+/// Whether messages of that queue may be pushed to that caller. Who has subscribed may be somebody else by now.
+pub(in crate::websocket) fn may_go_on(hub: &Hub, caller: &Arc<Identity>, (project, queue): &Key) -> bool {
+    let mut context = Context::new(caller.clone(), project.clone(), ClientId::new(""));
+    caller.project.as_ref() == Some(project)
+        && hub.service().authorise(&mut context, Rule::SubscriptionCreate, Some(queue)).is_ok()
+}
+
 async fn subscribe(
     hub: &Hub,
     connection: Uuid,
@@ -44,18 +54,19 @@ async fn subscribe(
 ) -> Result<(Reply, Push)> {
     let call = Call::admit(hub.service(), identity, request)?;
     let (queue, start, options) = (call.new_queue()?, start(request)?, options(request)?);
-    let address = request.text("subscriber");
+    let address = request.text("subscriber").filter(|address| !address.is_empty());
     let subscriber = address.as_deref().map_or(Subscriber::Connection(connection), Subscriber::Address);
+    let marked = start.is_some();
+    // Before anything is stored, for a marker may be wrong.
+    let follower = call.service.follow(&call.context, queue, start.unwrap_or(Start::Now)).await?;
     let made =
         call.service.subscribe(&call.context, queue, subscriber, request.integer("ttl"), options).await?;
     let id = made.id;
     // From here on the subscription ends with whoever holds the lease, whatever becomes of this request.
     let lease = hub.leases.hold(&call.context.project, queue, made);
-    let marked = start.is_some();
-    let follower = call.service.follow(&call.context, queue, start.unwrap_or(Start::Now)).await?;
     let body =
         json!({ "subscription_id": id.to_string(), "message": format!("Subscription {queue} created.") });
-    let push = Push::new(queue.clone(), marked, lease, follower);
+    let push = Push::new(marked, lease, follower);
     Ok((call.json(StatusCode::CREATED, body.to_string()), push))
 }
 
@@ -76,9 +87,19 @@ fn options(request: &Request) -> Result<Metadata> {
 
 /// `subscription_list`
 pub(super) async fn list(call: &Call<'_>, queue: &QueueName) -> Result<Reply> {
-    let (marker, limit) = (call.request.text("marker"), call.request.integer("limit"));
+    let (marker, limit) = (call.request.text("marker"), limit(call)?);
     let page = call.service.subscriptions(&call.context, queue, marker.as_deref(), limit).await?;
     Ok(call.json(StatusCode::OK, Document::list("subscriptions", &page, item).end()))
+}
+
+/// How many a page has. No schema speaks of it, and the reference takes what Python can make an integer of.
+fn limit(call: &Call<'_>) -> Result<Option<i64>> {
+    let refused = |text: &str| Error::invalid(format!("invalid literal for int() with base 10: '{text}'"));
+    match (call.request.value("limit"), call.request.text("limit")) {
+        (None | Some((Kind::Null, _)), _) => Ok(None),
+        (_, Some(text)) => text.trim().parse().map(Some).map_err(|_| refused(&text)),
+        _ => call.lenient_integer("limit"),
+    }
 }
 
 /// The listing of what has no subscriptions.
@@ -99,9 +120,8 @@ pub(super) async fn get(call: &Call<'_>, queue: &QueueName) -> Result<Reply> {
 /// The answer for a subscription that is gone, or never was.
 pub(super) fn missing(call: &Call<'_>) -> Reply {
     let (id, queue) = (call.text("subscription_id"), call.text("queue_name"));
-    let exception = format!("Subscription {id} does not exist");
     let error = format!("Subscription {id} for queue {queue} does not exist.");
-    call.json(StatusCode::NOT_FOUND, json!({ "exception": exception, "error": error }).to_string())
+    call.missing(&format!("Subscription {id} does not exist"), Some(&error))
 }
 
 /// `subscription_delete`

@@ -94,8 +94,8 @@ async fn a_subscriber_has_one_subscription(queue: &Queue) {
     for (n, subscriber) in [(3, "Websocket:1"), (4, "websocket:1 "), (5, "websocket:1\0"), (6, "")] {
         assert!(queue.subscribe(&subscription(n, subscriber, at(60)), START).await, "{subscriber:?}");
     }
-    queue.data().unsubscribe(&queue.name, subscription_id(1), START).await.unwrap();
-    queue.data().unsubscribe(&queue.name, subscription_id(1), START).await.unwrap();
+    queue.data().unsubscribe(&queue.name, subscription_id(1), false, START).await.unwrap();
+    queue.data().unsubscribe(&queue.name, subscription_id(1), false, START).await.unwrap();
     assert!(queue.subscribe(&rival, at(1)).await);
     assert_eq!(queue.subscribed(9, at(1)).await, subscription_ids(&[2, 3, 4, 5, 6]));
 }
@@ -203,7 +203,7 @@ async fn of_another_epoch_nothing_is_known(queue: &Queue) {
     gone(data.subscriptions(&old, None, 1, START).await.err());
     gone(data.subscription(&old, subscription_id(1), START).await.err());
     gone(data.subscribed(&old, "x", START).await.err());
-    gone(data.unsubscribe(&old, subscription_id(1), START).await.err());
+    gone(data.unsubscribe(&old, subscription_id(1), false, START).await.err());
     gone(data.extend(&old, &subscription_ids(&[1]), at(9), START).await.err());
     gone(data.purge_subscriptions(&old, START).await.err());
 }
@@ -214,7 +214,7 @@ async fn queues_do_not_share_subscriptions(queue: &Queue) {
     for queue in [queue, &other, &stranger] {
         assert!(queue.subscribe(&plain(1), START).await);
     }
-    queue.data().unsubscribe(&queue.name, subscription_id(1), START).await.unwrap();
+    queue.data().unsubscribe(&queue.name, subscription_id(1), false, START).await.unwrap();
     assert_eq!(queue.subscribed(9, START).await, []);
     assert_eq!(other.subscribed(9, START).await.len(), 1);
     assert_eq!(stranger.subscribed(9, START).await.len(), 1);

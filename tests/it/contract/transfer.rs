@@ -132,7 +132,7 @@ async fn a_deleted_subscription_is_not_brought_back(queue: &Queue) {
     let away = on_its_way(&queue.sealed(), Way::Pool).await;
     assert_eq!(away.parcels[0].subscription().as_ref(), Some(&new));
     import(&target, &away, START).await;
-    target.data().unsubscribe(&target.name, new.id, START).await.unwrap();
+    target.data().unsubscribe(&target.name, new.id, false, START).await.unwrap();
     import(&target, &away, at(1)).await;
     assert_eq!(target.data().subscription(&target.name, new.id, at(1)).await.unwrap(), None);
     // Of a subscriber that is there already, one that comes is skipped.

@@ -11,12 +11,15 @@ use zaqar::model::Epoch;
 use zaqar::storage::{Landing, Line, Parcel};
 use zaqar::wake::{Bell, Who};
 
-use super::fixture::{Queue, START, at, client, delayed, id, message, request};
+use super::fixture::{
+    Queue, START, at, client, delayed, id, message, request, subscription, subscription_id,
+};
 
 every_store!(
     a_bell_hears_all_lives_of_its_queue_and_no_other_queue,
     as_many_consumers_are_called_as_messages_came,
     every_message_reaches_somebody_who_waits,
+    keepers_hear_who_ends_subscriptions,
     whatever_makes_something_available_rings,
 );
 
@@ -57,6 +60,25 @@ async fn whatever_makes_something_available_rings(queue: &Queue) {
     assert!(!is_rung(&mut bell).await, "each rings once");
     queue.data().drop_queue(&queue.name.sealed()).await.unwrap();
     heard(&mut bell, "the end of the queue").await;
+}
+
+async fn keepers_hear_who_ends_subscriptions(queue: &Queue) {
+    let (mut keeper, mut reader) = (watch(queue, Who::Keeper).await, watch(queue, Who::Reader).await);
+    for n in 1..=3 {
+        let one = subscription(n, &format!("websocket:{n}"), at(60));
+        queue.data().subscribe(&queue.name, &one, START).await.unwrap();
+    }
+    queue.data().unsubscribe(&queue.name, subscription_id(1), true, START).await.unwrap();
+    queue.post([message(1)], START).await;
+    heard(&mut reader, "a post").await;
+    assert!(!is_rung(&mut keeper).await, "of what costs it nothing");
+    queue.data().unsubscribe(&queue.name, subscription_id(2), false, START).await.unwrap();
+    heard(&mut keeper, "a deletion").await;
+    queue.data().purge_subscriptions(&queue.name, START).await.unwrap();
+    heard(&mut keeper, "a purge").await;
+    assert!(!is_rung(&mut reader).await, "there is nothing to read");
+    queue.data().drop_queue(&queue.name).await.unwrap();
+    heard(&mut keeper, "the end of the queue").await;
 }
 
 fn parcel() -> Parcel {

@@ -159,6 +159,43 @@ async fn the_grace_of_an_updated_claim_is_an_integer() {
 }
 
 #[tokio::test]
+async fn replies_have_the_order_of_the_reference() {
+    let keys =
+        |value: &Value| value.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>().join(" ");
+    let desk = Desk::new(Encoding::Json);
+    desk.post("q", json!([{ "body": 1 }])).await;
+    let stats = desk.ask("queue_get_stats", json!({ "queue_name": "q" })).await.1;
+    assert_eq!(keys(&stats["messages"]), "claimed free total newest oldest");
+    assert_eq!(keys(&stats["messages"]["oldest"]), "id age ttl body claim_id claim_count created");
+    let (_, claim) = desk.ask("claim_create", json!({ "queue_name": "q" })).await;
+    assert_eq!(keys(&claim), "claim_id messages");
+    assert_eq!(keys(&claim["messages"][0]), "id claim_id ttl age body");
+    let get = json!({ "queue_name": "q", "claim_id": claim["claim_id"] });
+    assert_eq!(keys(&desk.ask("claim_get", get.clone()).await.1), "age ttl messages");
+    let missing = json!({ "queue_name": "q", "claim_id": "nope" });
+    assert_eq!(keys(&desk.ask("claim_get", missing).await.1), "exception error");
+    desk.ask("claim_delete", get).await;
+    let popped = desk.ask("message_delete_many", json!({ "queue_name": "q", "pop": 1 })).await.1;
+    assert_eq!(keys(&popped["messages"][0]), "id age ttl body claim_id claim_count");
+}
+
+#[tokio::test]
+async fn a_page_of_subscriptions_is_what_python_makes_an_integer_of() {
+    let desk = Desk::new(Encoding::Json);
+    let list = async |limit: Value| {
+        desk.ask("subscription_list", json!({ "queue_name": "q", "limit": limit })).await
+    };
+    for fine in [json!(1), json!(20), json!("5"), json!(" 5 "), json!(true), json!(null)] {
+        assert_eq!(list(fine.clone()).await, (200, json!({ "subscriptions": [] })), "{fine}");
+    }
+    let literal = failure("invalid literal for int() with base 10: 'x'", None);
+    assert_eq!(list(json!("x")).await, (400, literal));
+    for wrong in [json!(0), json!(21), json!(false), json!("0"), json!(1.5), json!([1])] {
+        assert_eq!(list(wrong.clone()).await.0, 400, "{wrong}");
+    }
+}
+
+#[tokio::test]
 async fn waiting_has_its_limits() {
     let desk = Desk::new(Encoding::Json);
     for (action, more) in [

@@ -93,7 +93,9 @@ fn what_is_no_messagepack_is_told_in_the_words_of_its_library() {
         (b"\xdd\xff\xff\xff\xff", "ValueError: Unpack failed: incomplete input"),
         (b"\xdf\xff\xff\xff\xff\xa1a", "ValueError: Unpack failed: incomplete input"),
         (b"\xdb\xff\xff\xff\xffabc", "ValueError: Unpack failed: incomplete input"),
-        (b"\x81\x01\x01", "ValueError: only str is allowed for map key when strict_map_key=True"),
+        (b"\x81\x01\x01", "ValueError: int is not allowed for map key when strict_map_key=True"),
+        (b"\x81\xc0\x01", "ValueError: NoneType is not allowed for map key when strict_map_key=True"),
+        (b"\x81\x90\x01", "ValueError: list is not allowed for map key when strict_map_key=True"),
         (b"\xc1", "FormatError: no value begins with 0xc1"),
         (b"\x91\xc4\x01a", "ValueError: bytes have no JSON form"),
         (b"\x91\xd4\x01a", "ValueError: extension types have no JSON form"),
@@ -281,6 +283,24 @@ fn the_schema_demands_types_that_are_not_stretched() {
             assert_eq!(fitting, value == of, "{} {name} {value}", action.name());
         }
         assert_eq!(fits(&with(frame, "body", name, None)), !required, "{} {name}", action.name());
+    }
+}
+
+#[test]
+fn what_authenticates_is_never_repeated() {
+    for (headers, fits) in [
+        (json!({ "X-Auth-Token": "secret", "X-Project-ID": "p" }), true),
+        (json!({ "X-Auth-Token": "secret" }), false),
+        (json!({ "X-Auth-Token": ["secret"], "X-Project-ID": "p" }), false),
+    ] {
+        let frame = json!({ "action": "authenticate", "headers": headers, "body": "secret" }).to_string();
+        match decode(Encoding::Json, frame.into(), EVERYTHING) {
+            Ok(request) => assert!(fits && request.header("X-Auth-Token").is_some()),
+            Err(reply) => {
+                let echo = json!({ "action": "authenticate", "body": {}, "headers": {}, "api": "v2" });
+                assert_eq!((fits, &read(Encoding::Json, &reply.encode())["request"]), (false, &echo));
+            }
+        }
     }
 }
 

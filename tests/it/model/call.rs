@@ -101,7 +101,9 @@ impl Call<'_> {
             }
             Operation::Subscription(n) => text(store.subscription(queue, subscription_id(*n), now).await),
             Operation::Subscribed(n) => text(store.subscribed(queue, &format!("s{n}"), now).await),
-            Operation::Unsubscribe(n) => text(store.unsubscribe(queue, subscription_id(*n), now).await),
+            Operation::Unsubscribe(n) => {
+                text(store.unsubscribe(queue, subscription_id(*n), n % 2 == 0, now).await)
+            }
             Operation::Extend(numbers, seconds) => {
                 let ids: Vec<_> = numbers.iter().copied().map(subscription_id).collect();
                 text(store.extend(queue, &ids, now.plus_seconds(*seconds), now).await)

@@ -244,7 +244,13 @@ impl Subscriptions for Naive {
         })
     }
 
-    async fn unsubscribe(&self, queue: &QueueRef, id: SubscriptionId, now: Timestamp) -> Result<()> {
+    async fn unsubscribe(
+        &self,
+        queue: &QueueRef,
+        id: SubscriptionId,
+        _left: bool,
+        now: Timestamp,
+    ) -> Result<()> {
         self.tidy(queue, now, |data| data.subscriptions.retain(|one| one.id != id))
     }
 

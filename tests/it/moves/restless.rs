@@ -280,8 +280,14 @@ impl Subscriptions for Restless {
         self.on(queue, now, async |moving| moving.subscribed(queue, subscriber, now).await).await
     }
 
-    async fn unsubscribe(&self, queue: &QueueRef, id: SubscriptionId, now: Timestamp) -> Result<()> {
-        self.on(queue, now, async |moving| moving.unsubscribe(queue, id, now).await).await
+    async fn unsubscribe(
+        &self,
+        queue: &QueueRef,
+        id: SubscriptionId,
+        left: bool,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.on(queue, now, async |moving| moving.unsubscribe(queue, id, left, now).await).await
     }
 
     async fn extend(

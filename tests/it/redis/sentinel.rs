@@ -44,9 +44,7 @@ async fn a_master_that_was_put_down_is_left() {
     let before = deployment.master().port;
     let traffic = Traffic::start(&uri, &[queue("q")]).await;
     traffic.more(100).await;
-    deployment.sentinels[0].command(&["SENTINEL", "FAILOVER", crate::support::redis::sentinel::MASTER]);
-    traffic.more(100).await;
-    crate::support::redis::wait_until("another master", || deployment.named() != Some(before));
+    deployment.fail_over(before);
     traffic.more(100).await;
     let outcome = traffic.stop().await;
     assert!(outcome.longest < SERVES_AGAIN, "{outcome:?}");

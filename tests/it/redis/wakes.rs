@@ -8,8 +8,8 @@ use zaqar::storage::redis::RedisStore;
 use zaqar::wake::{Bell, Who};
 
 use super::traffic::Traffic;
-use super::{NOW, open, post, queue};
-use crate::support::redis::sentinel::MASTER;
+use super::{DEADLINE, NOW, SLACK, open, post, queue};
+use crate::support::proxy::{Fault, Proxy};
 use crate::support::redis::{RedisCluster, RedisSentinels, RedisServer, wait_until};
 
 /// Long enough for any machine; only a failing test waits for it.
@@ -43,6 +43,24 @@ async fn what_a_restart_may_have_hidden_rings_once() {
     server.restart();
     heard(&mut bell, "the end of the outage").await;
     store.open(&queue("q"), NOW).await.unwrap();
+    posted(&server.uri()).await;
+    heard(&mut bell, "a post after it").await;
+}
+
+/// A listening connection that dies without a word is noticed by its silence: after 8 s, or with the next ping after that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_that_is_cut_off_is_replaced_in_time() {
+    const AT_MOST: Duration = Duration::from_secs(11);
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port).await;
+    let store = open(&format!("redis://{}", proxy.address)).await;
+    store.open(&queue("q"), NOW).await.unwrap();
+    let mut bell = watch(&store).await;
+    proxy.set(Fault::Strand);
+    let start = Instant::now();
+    posted(&server.uri()).await;
+    heard(&mut bell, "what was posted meanwhile").await;
+    assert!(start.elapsed() < AT_MOST + SLACK, "{:?}", start.elapsed());
     posted(&server.uri()).await;
     heard(&mut bell, "a post after it").await;
 }
@@ -84,7 +102,9 @@ async fn a_user_who_may_not_publish_is_served_a_little_later() {
     let uri = format!("redis://worker:secret@127.0.0.1:{}", server.port);
     let store = open(&uri).await;
     store.open(&queue("q"), NOW).await.unwrap();
+    let start = Instant::now();
     let mut bell = watch(&store).await;
+    assert!(start.elapsed() < DEADLINE, "it waited for what does not come: {:?}", start.elapsed());
     heard(&mut bell, "a look now and then").await;
     post(&store, &queue("q"), 1).await.unwrap();
     heard(&mut bell, "a look now and then").await;
@@ -96,8 +116,7 @@ async fn bells_follow_the_master_that_sentinels_name() {
     let store = open(&deployment.uri()).await;
     store.open(&queue("q"), NOW).await.unwrap();
     let (mut bell, before) = (watch(&store).await, deployment.master().port);
-    deployment.sentinels[0].command(&["SENTINEL", "FAILOVER", MASTER]);
-    wait_until("another master", || deployment.named() != Some(before));
+    deployment.fail_over(before);
     heard(&mut bell, "the failover").await;
     posted(&deployment.uri()).await;
     heard(&mut bell, "a post to the new master").await;

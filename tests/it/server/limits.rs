@@ -176,6 +176,18 @@ async fn a_client_that_takes_nothing_is_cut() {
     assert_eq!(server.counts.timed_out(), 1);
 }
 
+/// The client's system answers, but its window stays shut: for the kernel that is the silence of a client that is cut
+/// off, which cannot be made on one machine without rights over its network.
+#[tokio::test]
+async fn a_client_whose_system_takes_nothing_is_given_up_by_the_kernel() {
+    let server = TestServer::start(ListenerSettings { unacknowledged: SHORT, ..patient() });
+    let mut client = server.connect().await;
+    send(&mut client, "GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    soon(server.gate.left.notified()).await;
+    server.open(0).await;
+    assert_eq!(server.counts.timed_out(), 0, "no limit of ours has passed");
+}
+
 #[tokio::test]
 async fn the_newest_connection_beyond_the_limit_is_closed() {
     let server = TestServer::start(ListenerSettings { max_connections: 2, ..patient() });

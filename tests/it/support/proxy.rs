@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     CutAnswers,
     /// Connections are closed, new ones too.
     Cut,
+    /// Connections that were there pass nothing more and stay open, new ones pass: what a firewall that forgot them does.
+    Strand,
 }
 
 /// A running proxy; it ends when this is dropped.
@@ -80,19 +82,25 @@ async fn accept(listener: TcpListener, port: u16, fault: watch::Receiver<Fault>,
 /// Carries one connection until an end closes it or it is cut.
 async fn carry(client: TcpStream, port: u16, mut fault: watch::Receiver<Fault>, forth: Arc<AtomicU64>) {
     let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
-    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    let mut seen = fault.clone();
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+        (client.into_split(), server.into_split());
+    let (mut seen, is_new) = (fault.clone(), *fault.borrow() == Fault::Strand);
+    let ends = |fault: &Fault| *fault == Fault::Cut || *fault == Fault::Strand && !is_new;
     tokio::select! {
-        () = to(from_client, to_server, fault.clone(), &forth) => {}
-        () = back(from_server, to_client, fault.clone()) => {}
-        _ = seen.wait_for(|fault| *fault == Fault::Cut) => {}
+        () = to(&mut from_client, &mut to_server, fault.clone(), &forth) => {}
+        () = back(&mut from_server, &mut to_client, fault.clone()) => {}
+        _ = seen.wait_for(ends) => {}
+    }
+    if !is_new {
+        // Open, and out of use.
+        let _ = seen.wait_for(|fault| *fault != Fault::Strand).await;
     }
     fault.mark_unchanged();
 }
 
 async fn to(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    from: &mut OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
     mut fault: watch::Receiver<Fault>,
     sum: &AtomicU64,
 ) {
@@ -109,7 +117,7 @@ async fn to(
     }
 }
 
-async fn back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut fault: watch::Receiver<Fault>) {
+async fn back(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, mut fault: watch::Receiver<Fault>) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
@@ -118,7 +126,7 @@ async fn back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut fault: watch:
         match now {
             Fault::Delay(time) => tokio::time::sleep(time).await,
             Fault::CutAnswers => return,
-            Fault::None | Fault::Stall | Fault::Cut => {}
+            Fault::None | Fault::Stall | Fault::Cut | Fault::Strand => {}
         }
         if to.write_all(&buffer[..length]).await.is_err() {
             return;

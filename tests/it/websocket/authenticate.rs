@@ -55,6 +55,90 @@ async fn a_client_acts_in_the_project_of_its_token_only() {
 }
 
 #[tokio::test]
+async fn who_names_no_project_is_at_home_where_none_is_needed() {
+    let (keystone, app) = guarded("[DEFAULT]\nadmin_mode = true\npooling = true\n").await;
+    keystone.knows("admin", described("p", &["admin"]));
+    for (token, scope) in [("system", json!({ "all": true })), ("domain", json!({ "id": "d", "name": "D" }))]
+    {
+        let mut document = described("p", &["admin", "reader"]);
+        drop(document.as_object_mut().unwrap().remove("project"));
+        document[token] = scope;
+        keystone.knows(token, document);
+    }
+    let headers = |project: Option<&str>| match project {
+        Some(project) => json!({ "Client-ID": CLIENT_ID, "X-Project-ID": project }),
+        None => json!({}),
+    };
+    for (token, action, project, wanted) in [
+        ("admin", "ping_node", None, 204),
+        ("admin", "get_home_doc", None, 200),
+        ("admin", "check_node_health", None, 200),
+        ("admin", "check_node_health", Some("p"), 200),
+        ("admin", "check_node_health", Some("other"), 403),
+        ("admin", "check_node_health", Some(""), 403),
+        ("system", "check_node_health", None, 200),
+        ("system", "pool_list", Some(""), 200),
+        ("system", "pool_list", Some("p"), 403),
+        ("system", "queue_list", Some(""), 403),
+        ("system", "flavor_list", Some(""), 403),
+        ("system", "get_home_doc", None, 403),
+        ("domain", "check_node_health", None, 403),
+        ("domain", "pool_list", Some(""), 403),
+        ("domain", "ping_node", None, 403),
+    ] {
+        let mut client = WebSocketClient::connect(app.websocket, "p").await;
+        client.send_json(&with_token(token, "")).await;
+        assert_eq!(status(&client.json().await), 200, "{token}");
+        let body = json!({ "pool_name": "", "flavor_name": "" });
+        client.send_json(&json!({ "action": action, "headers": headers(project), "body": body })).await;
+        let reply = client.json().await;
+        assert_eq!(status(&reply), wanted, "{token} {action} {project:?}");
+        if wanted == 403 {
+            assert_eq!(reply["body"], json!({ "error": "Not authenticated." }));
+        }
+    }
+}
+
+/// Posts a message to `q` of that project by somebody else.
+async fn post_as(app: &TestApp, token: &str, project: &str, number: u64) {
+    let mut other = WebSocketClient::connect(app.websocket, project).await;
+    other.send_json(&with_token(token, project)).await;
+    assert_eq!(status(&other.json().await), 200);
+    let body = json!({ "queue_name": "q", "messages": [{ "body": number }] });
+    assert_eq!(other.call("message_post", &body).await.0, 201);
+}
+
+#[tokio::test]
+async fn pushes_go_on_only_for_who_may_have_them() {
+    let (keystone, app) = guarded("").await;
+    keystone.knows_member("again", "p");
+    keystone.knows_member("elsewhere", "p2");
+    let mut client = WebSocketClient::connect(app.websocket, "p").await;
+    client.send_json(&with_token("good", "p")).await;
+    assert_eq!(status(&client.json().await), 200);
+    assert_eq!(client.call("subscription_create", &json!({ "queue_name": "q" })).await.0, 201);
+    client.send_json(&with_token("again", "p")).await;
+    assert_eq!(status(&client.json().await), 200);
+    post_as(&app, "good", "p", 1).await;
+    assert_eq!(client.json().await["body"], 1, "a fresh token of the same project");
+    client.send_json(&with_token("bad", "p")).await;
+    assert_eq!(status(&client.json().await), 401);
+    post_as(&app, "good", "p", 2).await;
+    assert_eq!(client.json().await["body"], 2, "a failure takes nothing away");
+    client.send_json(&with_token("elsewhere", "p2")).await;
+    assert_eq!(status(&client.json().await), 200);
+    post_as(&app, "good", "p", 3).await;
+    let request = json!({
+        "action": "subscription_create", "body": { "queue_name": "q" },
+        "headers": { "Client-ID": CLIENT_ID, "X-Project-ID": "p2" },
+    });
+    client.send_json(&request).await;
+    assert_eq!(status(&client.json().await), 201);
+    post_as(&app, "elsewhere", "p2", 4).await;
+    assert_eq!(client.json().await["body"], 4, "messages of another project come no more");
+}
+
+#[tokio::test]
 async fn without_a_strategy_everybody_is_welcome() {
     let app = TestApp::start(Store::Memory, "").await;
     let mut client = WebSocketClient::connect(app.websocket, "p").await;

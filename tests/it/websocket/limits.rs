@@ -86,6 +86,38 @@ async fn requests_beyond_the_rate_are_refused_one_by_one() {
 }
 
 #[tokio::test]
+async fn a_token_is_not_repeated_where_it_comes_too_often() {
+    let ini = "[drivers:transport:websocket]\nmax_requests_per_second = 1\n";
+    let app = TestApp::start(Store::Memory, ini).await;
+    let mut client = WebSocketClient::connect(app.websocket, "p").await;
+    let headers = json!({ "X-Auth-Token": "secret", "X-Project-ID": "p" });
+    for number in 0..4 {
+        client.send_json(&json!({ "action": "authenticate", "headers": headers, "id": number })).await;
+    }
+    let mut statuses = vec![];
+    for number in 0..4 {
+        let reply = client.json().await;
+        let echo = json!({ "action": "authenticate", "body": {}, "headers": {}, "api": "v2" });
+        assert_eq!((&reply["request"], &reply["id"]), (&echo, &json!(number)));
+        statuses.push(status(&reply));
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
+}
+
+/// Whoever sends too much is told so, and not cut off in the middle of it.
+#[tokio::test]
+async fn a_client_that_sends_on_hears_why_it_is_disconnected() {
+    let app = TestApp::start(Store::Memory, "").await;
+    let mut client = WebSocketClient::connect(app.websocket, "p").await;
+    // A text of 32 MiB, masked with zeros.
+    let length = 32 * 1024 * 1024_usize;
+    let head = [&[0x81, 0xff][..], &(length as u64).to_be_bytes(), &[0; 4]].concat();
+    client.send_raw(&head).await;
+    client.send_raw(&vec![b'x'; length]).await;
+    assert_eq!(said(client.closed().await), (1009, "message too big".into()));
+}
+
+#[tokio::test]
 async fn at_the_end_what_was_sent_is_carried_out_and_the_client_told() {
     let app = TestApp::start(Store::Memory, "").await;
     let mut idle = WebSocketClient::connect(app.websocket, "p").await;
@@ -101,6 +133,31 @@ async fn at_the_end_what_was_sent_is_carried_out_and_the_client_told() {
     let (clean, first, second) = tokio::join!(stopped, idle.closed(), beside.closed());
     assert!(clean);
     assert_eq!((said(first).0, said(second).0), (1001, 1001));
+}
+
+#[tokio::test]
+async fn at_the_end_what_waits_is_answered_too() {
+    let app = TestApp::start(Store::Memory, "").await;
+    let mut client = WebSocketClient::connect(app.websocket, "p").await;
+    client.send_json(&client.request("claim_create", &json!({ "queue_name": "empty", "wait": 60 }))).await;
+    for number in 0..10 {
+        let body = json!({ "queue_name": "q", "messages": [{ "body": number }] });
+        client.send_json(&client.request("message_post", &body)).await;
+    }
+    let mut last = client.request("queue_list", &json!({}));
+    last["id"] = json!("all of them were read");
+    client.send_json(&last).await;
+    assert_eq!(client.json().await["id"], last["id"]);
+    let answers = async {
+        let mut statuses = vec![];
+        for _ in 0..11 {
+            statuses.push(status(&client.json().await));
+        }
+        (statuses, said(client.closed().await).0)
+    };
+    let (clean, (statuses, code)) = tokio::join!(app.stop(), answers);
+    assert!(clean);
+    assert_eq!((statuses[0], &statuses[1..], code), (204, &[201; 10][..], 1001));
 }
 
 /// Waits until nobody is subscribed to the queue.
@@ -125,6 +182,26 @@ async fn a_client_that_shows_no_sign_of_life_is_gone() {
     let mut other = WebSocketClient::connect(app.websocket, "p").await;
     unsubscribed(&mut other, "q").await;
     assert_eq!(other.call("queue_list", &json!({})).await.0, 200);
+}
+
+#[tokio::test]
+async fn who_leaves_with_all_its_requests_waiting_is_missed_at_once() {
+    let app = TestApp::start(Store::Memory, "").await;
+    let mut other = WebSocketClient::connect(app.websocket, "p").await;
+    let mut client = WebSocketClient::connect(app.websocket, "p").await;
+    assert_eq!(client.call("subscription_create", &json!({ "queue_name": "s" })).await.0, 201);
+    // As many as may run.
+    for number in 0..16 {
+        let mut waits = client.request("claim_create", &json!({ "queue_name": "q", "wait": 60 }));
+        waits["id"] = json!(number);
+        client.send_json(&waits).await;
+    }
+    drop(client);
+    // Long before they have waited to their ends.
+    let patience = std::time::Duration::from_secs(30);
+    tokio::time::timeout(patience, unsubscribed(&mut other, "s")).await.expect("it is missed in time");
+    app.client("p").post_bodies("q", &[json!(1)]).await;
+    assert_eq!(other.call("claim_create", &json!({ "queue_name": "q" })).await.0, 201, "nobody else has it");
 }
 
 #[tokio::test]

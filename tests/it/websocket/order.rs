@@ -59,6 +59,22 @@ async fn an_id_is_echoed_and_its_request_overtakes_none_but_waiting_ones() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_a_request_with_an_id_is_told_at_once() {
+    let app = TestApp::start(Store::Memory, "").await;
+    let mut client = WebSocketClient::connect(app.websocket, "p").await;
+    client.send_json(&client.request("claim_create", &json!({ "queue_name": "q", "wait": 60 }))).await;
+    for (action, wanted) in [("nope", 400), ("queue_get", 400)] {
+        let mut wrong = client.request(action, &json!({}));
+        wrong["id"] = json!(action);
+        client.send_json(&wrong).await;
+        let reply = client.json().await;
+        assert_eq!((status(&reply), &reply["id"]), (wanted, &json!(action)), "{reply}");
+    }
+    app.client("p").post_bodies("q", &[json!(1)]).await;
+    assert_eq!(status(&client.json().await), 201);
+}
+
+#[tokio::test]
 async fn both_encodings_on_one_connection() {
     let app = TestApp::start(Store::Memory, "").await;
     let mut client = WebSocketClient::connect(app.websocket, "p").await;

@@ -70,6 +70,70 @@ async fn a_second_subscription_to_a_queue_is_refused() {
 }
 
 #[tokio::test]
+async fn no_subscriber_and_an_empty_one_are_the_connection() {
+    let app = TestApp::start(Store::Memory, "").await;
+    let mut client = WebSocketClient::connect(app.websocket, "p").await;
+    let body = json!({ "queue_name": "q", "subscriber": "" });
+    assert_eq!(client.call("subscription_create", &body).await.0, 201);
+    app.client("p").post_bodies("q", &[json!(1)]).await;
+    assert_eq!(client.json().await["body"], 1);
+}
+
+#[tokio::test]
+async fn a_refused_subscription_leaves_nothing() {
+    for store in Store::ALL {
+        let app = TestApp::start(store, "").await;
+        let mut client = WebSocketClient::connect(app.websocket, "p").await;
+        for wrong in [json!({ "from": "no marker" }), json!({ "ttl": 1 }), json!({ "subscriber": "ftp://x" })]
+        {
+            let mut body = wrong;
+            body["queue_name"] = json!("q");
+            assert_eq!(client.call("subscription_create", &body).await.0, 400, "{body}");
+            let queues = client.call("queue_list", &json!({})).await.1;
+            assert_eq!(queues, json!({ "queues": [] }), "{store:?} {body}");
+        }
+        app.client("p").put("/v2/queues/q").await.expect(201);
+        let wrong = client.request("subscription_create", &json!({ "queue_name": "q", "from": "no marker" }));
+        let right = client.request("subscription_create", &queue("q"));
+        client.send_json(&wrong).await;
+        client.send_json(&right).await;
+        let statuses = [status(&client.json().await), status(&client.json().await)];
+        assert_eq!(statuses, [400, 201], "{store:?}");
+    }
+}
+
+/// However late the end of a subscription comes round.
+#[tokio::test]
+async fn who_subscribes_again_hears_everything_once() {
+    for store in Store::ALL {
+        let app = TestApp::start(store, "").await;
+        let mut client = WebSocketClient::connect(app.websocket, "p").await;
+        for number in 0..10 {
+            let (_, made) = client.call("subscription_create", &queue("q")).await;
+            let one = json!({ "queue_name": "q", "subscription_id": made["subscription_id"] });
+            let post = json!({ "queue_name": "q", "messages": [{ "body": number }] });
+            for (action, body) in
+                [("subscription_delete", &one), ("subscription_create", &queue("q")), ("message_post", &post)]
+            {
+                client.send_json(&client.request(action, body)).await;
+            }
+            let (mut answered, mut pushed) = (vec![], 0);
+            while answered.len() < 3 || pushed < 1 {
+                let frame = client.json().await;
+                match frame.get("request") {
+                    Some(_) => answered.push(frame["body"]["subscription_id"].clone()),
+                    None => pushed += 1,
+                }
+            }
+            let last = json!({ "queue_name": "q", "subscription_id": answered[1] });
+            assert_eq!(client.call("subscription_delete", &last).await.0, 204, "{store:?}");
+            assert_eq!(pushed, 1);
+            subscribed(&mut client, "q", 0).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_last_subscription_says_how_frames_are_written() {
     let app = TestApp::start(Store::Memory, "").await;
     let mut client = WebSocketClient::connect(app.websocket, "p").await;

@@ -114,8 +114,8 @@ impl Ear {
         };
         match kind.as_str() {
             "message" | "smessage" => {
-                let ready = text().and_then(|ready| ready.parse().ok());
-                self.heard.ring(&key, ready.unwrap_or(-1));
+                let said = text().and_then(|said| said.parse().ok());
+                self.heard.ring(&key, said.unwrap_or(-1));
             }
             "subscribe" => {
                 self.heard.confirmed(&key, self.number);

@@ -34,8 +34,9 @@ end
 local operations = {}
 
 -- Wakes those who wait for the queue: so many messages are available; with 0, one will be earlier than was known; with
--- EVERYBODY its data may lie elsewhere. Once a call. Who may not publish does not fail for that: nobody can listen there.
-local EVERYBODY = -1
+-- EVERYBODY its data may lie elsewhere; with ENDED somebody ended subscriptions. Once a call. Who may not publish does not
+-- fail for that: nobody can listen there.
+local EVERYBODY, ENDED = -1, -2
 local function ring(key, ready)
   try('PUBLISH', key .. ':w', ready)
 end

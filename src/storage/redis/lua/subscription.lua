@@ -93,11 +93,12 @@ operations.subscribed = function(key, args)
   return id and is_live(q, call('HGET', key .. ':b', id)) and id or ''
 end
 
--- epoch, now, id
+-- epoch, now, id, 1 if its connection left and nobody has to be told
 operations.unsubscribe = function(key, args)
   local q = enter(key, args)
   if not q then return gone() end
   end_subscriptions(q, { args[3] })
+  if args[4] ~= '1' then ring(key, ENDED) end
   return 1
 end
 
@@ -126,5 +127,6 @@ operations.purge_subscriptions = function(key, args)
   local q = enter(key, args)
   if not q then return gone() end
   end_subscriptions(q, ids_from(q, '-', STEP))
+  ring(key, ENDED)
   return call('EXISTS', key .. ':b')
 end

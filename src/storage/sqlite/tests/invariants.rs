@@ -150,7 +150,7 @@ async fn operate(bench: &Bench, numbers: &mut Numbers, now: Timestamp) {
             let id = subscription(u128::from(numbers.below(20)), 0, now).id;
             let until = now.plus_seconds(numbers.below(50));
             if store.extend(queue, &[id], until, now).await.unwrap().is_empty() && numbers.below(3) == 0 {
-                store.unsubscribe(queue, id, now).await.unwrap();
+                store.unsubscribe(queue, id, false, now).await.unwrap();
             }
         }
         _ => match numbers.below(8) {

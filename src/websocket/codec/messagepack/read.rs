@@ -117,6 +117,10 @@ impl<'a> Reader<'a> {
             self.out.push(b':');
             if self.depth == 1 {
                 self.in_body = key == "body";
+                if self.in_body {
+                    // Of two bodies the last counts.
+                    self.sizes = Sizes::default();
+                }
             }
             let start = self.at;
             self.value()?;
@@ -135,7 +139,10 @@ impl<'a> Reader<'a> {
         let [marker] = self.take()?;
         match marker {
             0xa0..=0xbf | 0xc4..=0xc6 | 0xd9..=0xdb => self.text(marker),
-            _ => Err("ValueError: only str is allowed for map key when strict_map_key=True".into()),
+            _ => {
+                let type_name = type_name(marker);
+                Err(format!("ValueError: {type_name} is not allowed for map key when strict_map_key=True"))
+            }
         }
     }
 
@@ -176,6 +183,19 @@ impl<'a> Reader<'a> {
     fn leave(&mut self, bracket: u8) {
         self.depth -= 1;
         self.out.push(bracket);
+    }
+}
+
+/// What Python makes of a value that begins with that marker, where it is neither text nor bytes.
+fn type_name(marker: u8) -> &'static str {
+    match marker {
+        0x80..=0x8f | 0xde | 0xdf => "dict",
+        0x90..=0x9f | 0xdc | 0xdd => "list",
+        0xc0 => "NoneType",
+        0xc2 | 0xc3 => "bool",
+        0xca | 0xcb => "float",
+        0xc7..=0xc9 | 0xd4..=0xd8 => "ExtType",
+        _ => "int",
     }
 }
 

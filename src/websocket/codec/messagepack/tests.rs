@@ -110,4 +110,6 @@ fn sizes_are_those_in_the_body_of_the_frame() {
     assert_eq!(frame(&value), sizes(4, 1));
     assert_eq!(frame(&serde_json::json!({ "body": [{ "messages": 1 }] })), sizes(0, 0));
     assert_eq!(frame(&serde_json::json!([{ "body": { "messages": 1 } }])), sizes(0, 0));
+    let twice = b"\x82\xa4body\x81\xa8metadata\xa3abc\xa4body\x81\xa8messages\x01";
+    assert_eq!(to_json(twice).unwrap().sizes, sizes(1, 0));
 }

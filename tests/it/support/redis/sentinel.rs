@@ -4,7 +4,7 @@ use super::server::{RedisServer, Setup, quoted};
 use super::wait_until;
 
 /// The name under which the Sentinels know the master.
-pub(crate) const MASTER: &str = "zaqar-master";
+const MASTER: &str = "zaqar-master";
 
 /// Sentinels; two of them must agree on a failover.
 const SENTINELS: usize = 3;
@@ -57,6 +57,18 @@ impl RedisSentinels {
         let answer = self.sentinels[0].try_command(&words).ok()?;
         let (_, port): (String, u16) = redis::from_redis_value(answer).ok()?;
         Some(port)
+    }
+
+    /// Has the Sentinels make another server the master, until they have. A failover that does not come to its end in
+    /// time, as on a busy machine, is given up by them and ordered again here; one that is under way refuses the order.
+    pub(crate) fn fail_over(&self, before: u16) {
+        wait_until("another master", || {
+            let done = self.named() != Some(before);
+            if !done {
+                let _ = self.sentinels[0].try_command(&["SENTINEL", "FAILOVER", MASTER]);
+            }
+            done
+        });
     }
 
     /// True when each Sentinel sees both replicas and both other Sentinels.
