@@ -176,9 +176,14 @@ fn deprecated_versions(config: &Config) -> Vec<Version> {
 /// The day from which on they may be gone, as HTTP writes it.
 fn sunset(config: &Config) -> Result<Option<String>, ConfigError> {
     let Some(text) = config.default.deprecated_api_sunset.as_deref() else { return Ok(None) };
-    let date: jiff::civil::Date = text.trim().parse().map_err(|_| {
-        config.refuse("DEFAULT", "deprecated_api_sunset", text, "not a day such as 2027-06-30")
-    })?;
+    let refuse = |why| config.refuse("DEFAULT", "deprecated_api_sunset", text, why);
+    let date: jiff::civil::Date = text.trim().parse().map_err(|_| refuse("not a day such as 2027-06-30"))?;
+    let start =
+        date.to_zoned(jiff::tz::TimeZone::UTC).map_or(i64::MIN, |start| start.timestamp().as_second());
+    // RFC 9745: nothing ends before it is deprecated.
+    if Version::VARIANTS.iter().filter_map(|version| version.deprecated_since()).any(|since| start < since) {
+        return Err(refuse("before the old versions were deprecated"));
+    }
     Ok(Some(date.strftime("%a, %d %b %Y 00:00:00 GMT").to_string()))
 }
 

@@ -273,19 +273,22 @@ impl Error {
             Self::IdentityUnavailable => "The Keystone service is temporarily unavailable.".into(),
             Self::Forbidden => "You are not authorized to complete this action.".into(),
             Self::QueueMissing(queue, project) => {
-                format!("Queue {queue} does not exist for project {project}").into()
+                format!("Queue {queue} does not exist for project {}", named(project)).into()
             }
             Self::MessageMissing(id, queue, project) => {
-                format!("Message {id} does not exist in queue {queue} for project {project}").into()
+                format!("Message {id} does not exist in queue {queue} for project {}", named(project)).into()
             }
             Self::MessagesMissing(ids, queue, project) => {
                 let ids: Vec<_> = ids.iter().map(|id| format!("'{id}'")).collect();
                 let ids = ids.join(", ");
-                format!("No messages with IDs: [{ids}] found in the queue {queue} for project {project}.")
-                    .into()
+                format!(
+                    "No messages with IDs: [{ids}] found in the queue {queue} for project {}.",
+                    named(project)
+                )
+                .into()
             }
             Self::ClaimMissing(id, queue, project) => {
-                format!("Claim {id} does not exist in queue {queue} for project {project}").into()
+                format!("Claim {id} does not exist in queue {queue} for project {}", named(project)).into()
             }
             Self::MessageClaimed => CLAIMED.into(),
             Self::MessageNotClaimed => NOT_CLAIMED.into(),
@@ -342,6 +345,11 @@ fn parameter(name: &str, kind: ParameterType) -> String {
         ParameterType::Boolean => r#"The value of the parameter must be "true" or "false"."#,
     };
     format!("The \"{name}\" parameter is invalid. {expected}")
+}
+
+/// A project as a client reads of it: the one without a name, which v1 has, in the reference's word.
+fn named(project: &ProjectId) -> &str {
+    if project.as_str().is_empty() { "None" } else { project.as_str() }
 }
 
 fn retry_later(sentence: &str) -> Cow<'static, str> {

@@ -45,7 +45,7 @@ pub use self::placement::Pooling;
 pub use self::queues::{QueueListRequest, QueueListing, Shown};
 use self::registry::Registry;
 pub use self::share::{PresignedUrl, ShareTerms, Shared};
-pub use self::subscriptions::{CONNECTION_LEASE, Subscriber, SubscriptionView};
+pub use self::subscriptions::{CONNECTION_LEASE, DataOrigin, Subscriber, SubscriptionView};
 pub use self::sweep::Sweeper;
 use self::vault::Vault;
 pub use self::waiting::MAX_WAIT;

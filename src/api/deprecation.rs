@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use http::header::USER_AGENT;
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use super::{Api, Version};
 use crate::telemetry::{self, Metric};
@@ -28,7 +28,8 @@ const OTHERS: &str = "other";
 
 /// What is known of the older versions that are served.
 pub(crate) struct Deprecation {
-    versions: Vec<Version>,
+    /// Each with the header that says since when it is old.
+    versions: Vec<(Version, HeaderValue)>,
     mount_prefix: String,
     sunset: Option<HeaderValue>,
     agents: Agents,
@@ -38,7 +39,7 @@ impl Deprecation {
     /// That of a service; `None` where it serves the current version alone.
     pub(crate) fn of(api: &Api) -> Option<Arc<Self>> {
         let versions: Vec<_> =
-            api.versions().filter(|version| version.deprecated_since().is_some()).collect();
+            api.versions().filter_map(|version| Some((version, since(version)?))).collect();
         let sunset = api.sunset.as_ref().and_then(|date| HeaderValue::from_str(date).ok());
         let mount_prefix = api.mount_prefix.trim_end_matches('/').to_owned();
         let made = Self { versions, mount_prefix, sunset, agents: Agents::default() };
@@ -46,14 +47,18 @@ impl Deprecation {
     }
 
     /// The older version that a path belongs to, whether there is such a route or not.
-    fn version(&self, path: &str) -> Option<Version> {
+    fn version(&self, path: &str) -> Option<&(Version, HeaderValue)> {
         let under = |path: &str, version: Version| {
             let rest = path.strip_prefix(version.prefix());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let mounted = path.strip_prefix(self.mount_prefix.as_str()).unwrap_or(path);
-        self.versions.iter().copied().find(|version| under(path, *version) || under(mounted, *version))
+        self.versions.iter().find(|(version, _)| under(path, *version) || under(mounted, *version))
     }
+}
+
+fn since(version: Version) -> Option<HeaderValue> {
+    HeaderValue::from_str(&format!("@{}", version.deprecated_since()?)).ok()
 }
 
 /// The layer: tells the client of the end, and counts who it is.
@@ -62,14 +67,15 @@ pub(crate) async fn announce(
     request: Request,
     next: Next,
 ) -> Response<Body> {
-    let Some(version) = deprecation.version(request.uri().path()) else { return next.run(request).await };
-    let agent = deprecation.agents.name(request.headers(), version);
-    telemetry::count(Metric::DeprecatedRequests, &[version.id(), &agent], 1);
+    let Some((version, since)) = deprecation.version(request.uri().path()) else {
+        return next.run(request).await;
+    };
+    let agent = request.headers().get(USER_AGENT).cloned();
     let mut response = next.run(request).await;
+    let agent = deprecation.agents.name(agent.as_ref(), *version, response.status());
+    telemetry::count(Metric::DeprecatedRequests, &[version.id(), &agent], 1);
     let headers = response.headers_mut();
-    if let Some(since) = version.deprecated_since() {
-        headers.insert(DEPRECATION, HeaderValue::from_static(since));
-    }
+    headers.insert(DEPRECATION, since.clone());
     if let Some(sunset) = &deprecation.sunset {
         headers.insert(SUNSET, sunset.clone());
     }
@@ -83,14 +89,15 @@ struct Agents {
 }
 
 impl Agents {
-    /// The name under which a client is counted. One that was not met before is named in the log.
-    fn name(&self, headers: &HeaderMap, version: Version) -> Arc<str> {
-        let name = headers.get(USER_AGENT).map_or(Some("none"), product).unwrap_or(OTHERS);
+    /// The name under which a client is counted that got an answer of that status. One that was not met before is named
+    /// in the log; but who is only ever refused takes no name, or strangers could leave none to the tenants' clients.
+    fn name(&self, agent: Option<&HeaderValue>, version: Version, status: StatusCode) -> Arc<str> {
+        let name = agent.map_or(Some("none"), product).unwrap_or(OTHERS);
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = met.get(name) {
             return known.clone();
         }
-        if met.len() >= MOST_AGENTS {
+        if met.len() >= MOST_AGENTS || !status.is_success() {
             return OTHERS.into();
         }
         let name: Arc<str> = name.into();
@@ -113,7 +120,8 @@ mod tests {
     use super::*;
 
     fn deprecation(versions: &[Version], prefix: &str) -> Deprecation {
-        let (versions, mount_prefix) = (versions.to_vec(), prefix.to_owned());
+        let versions = versions.iter().map(|version| (*version, since(*version).unwrap())).collect();
+        let mount_prefix = prefix.to_owned();
         Deprecation { versions, mount_prefix, sunset: None, agents: Agents::default() }
     }
 
@@ -130,24 +138,29 @@ mod tests {
             ("/", None),
             ("/other/v1/queues", None),
         ] {
-            assert_eq!(both.version(path), version, "{path}");
+            assert_eq!(both.version(path).map(|(version, _)| *version), version, "{path}");
         }
-        assert_eq!(deprecation(&[Version::V1_1], "").version("/v1/queues"), None);
+        assert!(deprecation(&[Version::V1_1], "").version("/v1/queues").is_none());
     }
 
     #[test]
     fn user_agents_are_counted_by_product_and_only_so_many() {
         let agents = Agents::default();
-        let name = |agent: &[u8]| {
-            let headers = HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_bytes(agent).unwrap())]);
-            agents.name(&headers, Version::V1).to_string()
+        let answered = |agent: &[u8], status| {
+            let agent = HeaderValue::from_bytes(agent).unwrap();
+            agents.name(Some(&agent), Version::V1, status).to_string()
         };
+        let name = |agent: &[u8]| answered(agent, StatusCode::OK);
+        for refused in [StatusCode::UNAUTHORIZED, StatusCode::NOT_FOUND] {
+            assert_eq!(answered(b"python-zaqarclient/1", refused), OTHERS);
+        }
         assert_eq!(name(b"python-zaqarclient/1.13 (x)"), "python-zaqarclient");
+        assert_eq!(answered(b"python-zaqarclient/2", StatusCode::UNAUTHORIZED), "python-zaqarclient");
         assert_eq!(name(b"OpenCloud php"), "OpenCloud");
         assert_eq!(name(b""), OTHERS);
         assert_eq!(name("größer/1".as_bytes()), OTHERS);
         assert_eq!(name(&[b'x'; LONGEST_NAME + 1]), OTHERS);
-        assert_eq!(&*agents.name(&HeaderMap::new(), Version::V1), "none");
+        assert_eq!(&*agents.name(None, Version::V1, StatusCode::OK), "none");
         let names: BTreeSet<_> = (0..2 * MOST_AGENTS).map(|n| name(format!("a{n}/1").as_bytes())).collect();
         assert_eq!(agents.met.lock().unwrap().len(), MOST_AGENTS);
         assert!(names.contains(OTHERS) && names.len() < MOST_AGENTS, "{names:?}");

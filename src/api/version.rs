@@ -37,11 +37,11 @@ impl Version {
         }
     }
 
-    /// Since when it is deprecated, if it is: the day of its entry in the versions document, as RFC 9745 writes it.
-    pub(crate) const fn deprecated_since(self) -> Option<&'static str> {
+    /// Since when it is deprecated, if it is, in seconds since 1970: the time of its entry in the versions document.
+    pub(crate) const fn deprecated_since(self) -> Option<i64> {
         match self {
-            Self::V1 => Some("@1410457625"),
-            Self::V1_1 => Some("@1469758967"),
+            Self::V1 => Some(1_410_457_625),
+            Self::V1_1 => Some(1_469_758_967),
             Self::V2 => None,
         }
     }

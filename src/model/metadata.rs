@@ -151,6 +151,11 @@ pub fn flavor(metadata: &Metadata) -> Option<&str> {
     metadata.get("_flavor").and_then(Value::as_str).filter(|name| !name.is_empty())
 }
 
+/// What stands in a flavor's place without being its name.
+pub fn no_flavor(metadata: &Metadata) -> Option<&Value> {
+    metadata.get("_flavor").filter(|value| !value.is_string() && !value.is_null())
+}
+
 /// True where bodies are to be sealed. Any truthy value means so, since a store may hold what was never judged.
 pub fn encrypts(metadata: &Metadata) -> bool {
     metadata.get(ENCRYPT).is_some_and(is_truthy)

@@ -206,9 +206,10 @@ impl Service {
     pub async fn claimed(&self, context: &Context, name: &QueueName, id: &str) -> Result<ClaimAnswer> {
         context.granted(Rule::ClaimsGet)?;
         let missing = || Error::ClaimMissing(id.to_owned(), name.clone(), context.project.clone());
-        let claim = ClaimId::parse(id).ok_or_else(missing)?;
+        let claim = ClaimId::parse(id);
         let found = self
             .on_queue(&context.project, name, "Claim could not be queried.", |known| async move {
+                let Some(claim) = claim else { return Ok(None) };
                 self.data(&known).await?.claimed(known.queue(), claim, self.inner.clock.now()).await
             })
             .await?;
@@ -232,9 +233,10 @@ impl Service {
         let grace =
             grace.map_or(self.limits().defaults.claim_grace, |grace| u64::try_from(grace).unwrap_or(0));
         let missing = || Error::ClaimMissing(id.to_owned(), name.clone(), context.project.clone());
-        let claim = ClaimId::parse(id).ok_or_else(missing)?;
+        let claim = ClaimId::parse(id);
         let renewed = self
             .on_queue(&context.project, name, "Claim could not be updated.", |known| async move {
+                let Some(claim) = claim else { return Ok(false) };
                 self.data(&known).await?.renew(known.queue(), claim, ttl, grace, self.inner.clock.now()).await
             })
             .await?;
@@ -244,8 +246,12 @@ impl Service {
     /// Ends a claim; one that does not exist is no error.
     pub async fn release(&self, context: &Context, name: &QueueName, id: &str) -> Result<()> {
         context.granted(Rule::ClaimsDelete)?;
-        let Some(claim) = ClaimId::parse(id) else { return Ok(()) };
-        self.release_of(&context.project, name, claim).await
+        let project = &context.project;
+        match ClaimId::parse(id) {
+            Some(claim) => self.release_of(project, name, claim).await,
+            // What is no id names no claim; but a store that fails is never taken for one that has none.
+            None => self.known(project, name).await.map(drop),
+        }
     }
 
     async fn release_of(&self, project: &ProjectId, name: &QueueName, claim: ClaimId) -> Result<()> {

@@ -378,7 +378,10 @@ impl Service {
         claim: Option<&str>,
     ) -> Result<()> {
         context.granted(Rule::MessagesDelete)?;
-        let Some(id) = MessageId::parse(id) else { return Ok(()) };
+        let Some(id) = MessageId::parse(id) else {
+            // As for a claim that is none: where nobody knows the queue, nothing is said of it.
+            return self.known(&context.project, name).await.map(drop);
+        };
         let claim_id = claim.and_then(ClaimId::parse);
         if claim.is_some() && claim_id.is_none() {
             let found = self.fetch(context, name, &[id], "Message could not be deleted.").await?;

@@ -92,6 +92,14 @@ impl Service {
         })
     }
 
+    /// Refuses a flavor that is no text, and so none that a project has. Without pools nobody looks at flavors.
+    pub(super) fn check_flavor_name(&self, metadata: &Metadata) -> std::result::Result<(), String> {
+        let pooling = self.inner.settings.pooling.is_some();
+        metadata::no_flavor(metadata)
+            .filter(|_| pooling)
+            .map_or(Ok(()), |value| Err(no_flavor(&value.to_string())))
+    }
+
     /// Gives a queue without a place one: what is known of it then.
     pub(super) async fn place(&self, known: &Known, sentence: &'static str) -> Result<Arc<Known>> {
         let (failed, queue) = (|| Error::unavailable(sentence), known.queue());
@@ -108,6 +116,9 @@ impl Service {
     /// What a change of its metadata means for the place of a queue. A queue whose pool serves another flavor than it
     /// asks for moves; where nothing fits and it did not ask for anything new, it stays.
     pub(super) async fn placing(&self, seen: &QueueRecord, metadata: &Metadata) -> Result<Option<Placing>> {
+        if metadata::no_flavor(metadata) != metadata::no_flavor(&seen.metadata) {
+            self.check_flavor_name(metadata).map_err(Error::body)?;
+        }
         let failed = || Error::unavailable("Queue could not be updated.");
         if self.inner.settings.pooling.is_none() || seen.placement.motion.is_some() {
             return Ok(None);

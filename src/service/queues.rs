@@ -79,6 +79,7 @@ impl Service {
     ) -> Result<bool> {
         context.granted(Rule::QueuesCreate)?;
         self.check_metadata(metadata).map_err(Error::invalid)?;
+        self.check_flavor_name(metadata).map_err(Error::invalid)?;
         Ok(self.create(context, name, metadata, "Queue could not be created.").await?.1)
     }
 

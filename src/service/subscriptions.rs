@@ -8,9 +8,9 @@ use super::{Context, Service};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::limits::MIN_SUBSCRIPTION_TTL;
-use crate::model::{Metadata, ProjectId, QueueName, Subscription, SubscriptionId, metadata};
+use crate::model::{Metadata, ProjectId, QueueName, QueueRef, Subscription, SubscriptionId, metadata};
 use crate::policy::Rule;
-use crate::storage::STEP;
+use crate::storage::{Line, Placement, STEP, Way};
 use crate::wake::{Bell, Who};
 
 /// Seconds for which a connection's subscription lives without its node (decision 26). The node extends it by
@@ -48,6 +48,21 @@ pub struct SubscriptionView {
     pub options: Metadata,
     /// Whether the subscriber agreed. One that needs no confirmation is listed as unconfirmed (websocket.md 5).
     pub confirmed: bool,
+}
+
+/// The data of a queue as it was made in its store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataOrigin {
+    queue: QueueRef,
+    placement: Placement,
+    line: Line,
+}
+
+impl DataOrigin {
+    /// Whether the store has lost this: the queue lies where it lay, as it was created, and its data was made anew.
+    pub fn was_lost(&self, now: &Self) -> bool {
+        self.queue == now.queue && self.placement == now.placement && self.line != now.line
+    }
 }
 
 impl Service {
@@ -169,6 +184,16 @@ impl Service {
         Ok(bell.unwrap_or_else(Bell::silent))
     }
 
+    /// Which data of the queue there is; `None` where there is no queue.
+    pub async fn data_origin(&self, project: &ProjectId, name: &QueueName) -> Result<Option<DataOrigin>> {
+        self.on_queue(project, name, "Subscriptions could not be watched.", |known| async move {
+            let line = self.taker(&known).await?.outgoing(known.queue(), Way::Pool, 0).await?.line;
+            let (queue, placement) = (known.queue().clone(), known.record.placement.clone());
+            Ok(DataOrigin { queue, placement, line })
+        })
+        .await
+    }
+
     /// Extends the leases of connections' subscriptions to one queue by [`CONNECTION_LEASE`] seconds from now: those
     /// that are gone, because somebody deleted or purged them, or the queue, or because they were not extended in time;
     /// for those there is [`Service::restore_connection`].
@@ -192,7 +217,8 @@ impl Service {
         Ok(gone)
     }
 
-    /// Stores a connection's subscription again whose lease ran out while its store was out of reach: whether it lives.
+    /// Stores a connection's subscription again whose lease ran out while its store was out of reach, or that its store
+    /// has lost: whether it lives.
     /// It does not where the queue is missing, or the connection has subscribed again meanwhile.
     pub async fn restore_connection(
         &self,

@@ -5,7 +5,7 @@
 //! Each queue that is subscribed to has one task, its keeper, which extends the leases of all connections in one call and
 //! learns with it which subscriptions are gone: deleted, purged, or with their queue. It looks at once where the queue's
 //! store rings that somebody ended subscriptions, on whichever node. What is gone because the store was out of reach until
-//! the lease ran out is stored again: such an outage must not end pushes.
+//! the lease ran out, or because it lost its data, is stored again: neither must end pushes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::model::{ProjectId, QueueName, Subscription, SubscriptionId};
-use crate::service::{CONNECTION_LEASE, Service};
+use crate::service::{CONNECTION_LEASE, DataOrigin, Service};
 use crate::wake::{Bell, Key};
 
 /// How often leases are extended: well before they end.
@@ -26,6 +26,9 @@ const EVERY: Duration = Duration::from_secs(20);
 
 /// How soon that is tried again where it failed.
 const AGAIN: Duration = Duration::from_secs(2);
+
+/// After so many failures in a row leases have run out, and the log says so.
+const WORTH_A_LINE: u32 = 15;
 
 /// The subscriptions of this node's connections, by queue. Cheap to clone.
 #[derive(Clone)]
@@ -40,6 +43,27 @@ struct Queue {
     held: HashMap<SubscriptionId, Held>,
     /// Rung when the last one was given up.
     empty: Arc<Notify>,
+}
+
+/// What a keeper has met so far.
+#[derive(Default)]
+struct Seen {
+    /// The data of the queue at the last look.
+    origin: Option<DataOrigin>,
+    /// Looks that have failed since.
+    failures: u32,
+}
+
+impl Seen {
+    /// Whether the store has lost since then what the data is now.
+    fn was_lost(&self, now: Option<&DataOrigin>) -> bool {
+        match (&self.origin, now) {
+            (Some(before), Some(now)) => before.was_lost(now),
+            // It went away before the first look.
+            (None, Some(_)) => self.failures > 0,
+            (_, None) => false,
+        }
+    }
 }
 
 struct Held {
@@ -81,12 +105,17 @@ impl Leases {
     /// Extends the leases of one queue until there are none.
     async fn keep(self, place: Key, empty: Arc<Notify>) {
         let mut changes = self.service.changes(&place.0, &place.1);
+        let mut seen = Seen::default();
         while let Some(ids) = self.held(&place) {
             // Apart, for a keeper waits most of its time, and looking needs much more room than waiting.
-            let (mut ends, pause) = match Box::pin(self.look(&place, &ids)).await {
+            let (mut ends, pause) = match Box::pin(self.look(&place, &ids, &mut seen)).await {
                 Ok(ends) => (ends, EVERY),
                 Err(error) => {
-                    tracing::warn!(error.cause = ?error, queue.name = %place.1, "leases were not extended");
+                    seen.failures = seen.failures.saturating_add(1);
+                    // An outage has its own warning, and there may be thousands of queues.
+                    if seen.failures == WORTH_A_LINE {
+                        tracing::warn!(error.cause = ?error, queue.name = %place.1, "leases are not extended");
+                    }
                     (Bell::silent(), AGAIN)
                 }
             };
@@ -110,18 +139,15 @@ impl Leases {
         Some(held.keys().copied().collect())
     }
 
-    /// Extends these leases: the bell of what is ended after that.
-    async fn look(&self, place: &Key, ids: &[SubscriptionId]) -> Result<Bell> {
-        let ends = self.service.ends(&place.0, &place.1).await?;
-        self.extend(place, ids).await?;
-        Ok(ends)
-    }
-
-    /// Extends these leases, and restores those that have run out.
-    async fn extend(&self, place: &Key, ids: &[SubscriptionId]) -> Result<()> {
-        let now = self.service.clock().now();
+    /// Extends these leases, and restores those that have run out or that the store has lost: the bell of what is ended
+    /// after that.
+    async fn look(&self, place: &Key, ids: &[SubscriptionId], seen: &mut Seen) -> Result<Bell> {
+        let (now, ends) = (self.service.clock().now(), self.service.ends(&place.0, &place.1).await?);
         let gone = self.service.extend_connections(&place.0, &place.1, ids).await?;
-        for lapsed in self.sort_out(place, ids, &gone.into_iter().collect(), now) {
+        let origin = self.service.data_origin(&place.0, &place.1).await?;
+        let lost = seen.was_lost(origin.as_ref());
+        let gone = gone.into_iter().collect();
+        for lapsed in self.sort_out(place, ids, &gone, lost, now) {
             let lives = self.service.restore_connection(&place.0, &place.1, &lapsed).await?;
             match self.lock().get_mut(place) {
                 Some(queue) if lives => queue.prolong(lapsed.id, now),
@@ -129,15 +155,18 @@ impl Leases {
                 None => {}
             }
         }
-        Ok(())
+        // Not before all is restored: what fails is tried again.
+        *seen = Seen { origin, failures: 0 };
+        Ok(ends)
     }
 
-    /// Notes what lives on, and ends what somebody has ended; what has lapsed instead.
+    /// Notes what lives on, and ends what somebody has ended; what has lapsed instead, or was lost.
     fn sort_out(
         &self,
         place: &Key,
         asked: &[SubscriptionId],
         gone: &HashSet<SubscriptionId>,
+        lost: bool,
         now: Timestamp,
     ) -> Vec<Subscription> {
         let (mut lapsed, mut queues) = (Vec::new(), self.lock());
@@ -145,7 +174,9 @@ impl Leases {
         for id in asked {
             match queue.held.get(id) {
                 _ if !gone.contains(id) => queue.prolong(*id, now),
-                Some(held) if held.subscription.expires <= now => lapsed.push(held.subscription.clone()),
+                Some(held) if lost || held.subscription.expires <= now => {
+                    lapsed.push(held.subscription.clone())
+                }
                 _ => queue.end(*id),
             }
         }

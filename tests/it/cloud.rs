@@ -2,6 +2,7 @@
 //! when one of them is slow, hangs or is gone.
 
 mod begin;
+mod broken;
 mod health;
 mod nodes;
 mod outage;

@@ -31,19 +31,38 @@ const CLIENTS: usize = 16;
 const INI: &str = "[listener]\nheader_timeout = 4\nbody_timeout = 4\n\
                    [DEFAULT]\nenable_deprecated_api_versions = 1,1.1\n";
 
+/// The same with the routes for administrators. A pool with queues in it is kept: those would be lost with it.
+const ADMIN_INI: &str = "admin_mode = true\npooling = true\n\
+                         [pooling:catalog]\nenable_virtual_pool = true\nprotect_used_pools = true\n";
+
 /// What the requests must have met, or they are not what they should be.
 const MET: [u16; 10] = [200, 201, 204, 300, 400, 404, 405, 406, 415, 431];
 
+/// What those of an administrator must have met.
+const ADMIN_MET: [u16; 8] = [200, 201, 204, 400, 403, 404, 405, 409];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_bytes_get_a_documented_answer() {
-    let mut rng = random::seeded();
+    println!("{:?}", attack(REQUESTS, false, &MET).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn and_so_they_do_where_administrators_call() {
+    println!("{:?}", attack(REQUESTS / 2, true, &ADMIN_MET).await);
+}
+
+/// Sends so many requests to a service on each store, which must meet these statuses: how often each was met.
+async fn attack(requests: usize, admin: bool, must_meet: &[u16]) -> Vec<Statuses> {
+    let (mut rng, mut all) = (random::seeded(), Vec::new());
     for store in Store::ALL {
         let state = tempfile::tempdir().unwrap();
-        let server = Process::start(state.path(), &format!("{}{INI}", store.ini())).await;
+        let ini = format!("{}{INI}{}", store.ini(), if admin { ADMIN_INI } else { "" });
+        let server = Process::start(state.path(), &ini).await;
         let mut clients = JoinSet::new();
         for (number, rng) in random::workers(&mut rng, CLIENTS).into_iter().enumerate() {
             let (address, ids, statuses) = (server.address, Ids::default(), Statuses::new());
-            clients.spawn(HostileClient { address, rng, ids, number, statuses }.run(REQUESTS / CLIENTS));
+            clients
+                .spawn(HostileClient { address, rng, ids, number, admin, statuses }.run(requests / CLIENTS));
         }
         let mut statuses = Statuses::new();
         while let Some(done) = clients.join_next().await {
@@ -53,13 +72,14 @@ async fn any_bytes_get_a_documented_answer() {
                 *statuses.entry(status).or_default() += count;
             }
         }
-        println!("{store:?}: {statuses:?}");
-        assert!(MET.iter().all(|status| statuses.contains_key(&Some(*status))), "{statuses:?}");
+        assert!(must_meet.iter().all(|status| statuses.contains_key(&Some(*status))), "{statuses:?}");
         server.client("p").put("/v2/queues/after").await.expect(201);
         let log = server.log();
         assert!(!log.contains("panicked") && !log.contains("defect"), "{log}");
         assert_eq!(server.terminate().await.code(), Some(0));
+        all.push(statuses);
     }
+    all
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,6 +109,7 @@ struct HostileClient {
     rng: TestRng,
     ids: Ids,
     number: usize,
+    admin: bool,
     statuses: Statuses,
 }
 
@@ -99,14 +120,14 @@ impl HostileClient {
     /// Sends so many requests: what came back, or what should not have.
     async fn run(mut self, count: usize) -> Result<Statuses, String> {
         for index in 0..count {
-            let mut request = request::request(&mut self.rng, &self.ids);
+            let mut request = request::request(&mut self.rng, &self.ids, self.admin);
             // Waiting for a time-out takes seconds; each client does it once.
             if index == self.number {
                 request.form = Form::Stalling;
             }
             let answer = wire::exchange(self.address, &request).await;
             *self.statuses.entry(answer.as_ref().map(|answer| answer.status)).or_default() += 1;
-            check(&request, answer.as_ref())
+            check(&request, answer.as_ref(), self.admin)
                 .map_err(|problem| format!("{problem}\nrequest: {request}\nanswer: {answer:?}"))?;
             if let Some(answer) = answer {
                 self.ids.learn(&answer.body);
@@ -117,7 +138,7 @@ impl HostileClient {
 }
 
 /// What every answer has to be.
-fn check(request: &Request, answer: Option<&Answer>) -> Result<(), String> {
+fn check(request: &Request, answer: Option<&Answer>, admin: bool) -> Result<(), String> {
     let Some(answer) = answer else {
         let excused = request.form != Form::Sound;
         return if excused { Ok(()) } else { Err("no answer".into()) };
@@ -128,7 +149,7 @@ fn check(request: &Request, answer: Option<&Answer>) -> Result<(), String> {
     if request.form != Form::Sound {
         return Ok(());
     }
-    let documented = documented::statuses(request);
+    let documented = documented::statuses(request, admin);
     if !documented.contains(&answer.status) {
         return Err(format!("not among the documented {documented:?}"));
     }

@@ -30,12 +30,12 @@ pub(crate) async fn create(mut call: Call) -> Result<Response<Body>> {
 
 /// The terms of a new claim. v1 needs both of them, the others nothing at all.
 async fn new_terms(call: &mut Call) -> Result<ClaimTerms> {
-    let body = call.small_body().await?.filter(|body| !body.is_empty());
-    let terms = body.as_ref().map(|body| json::claim_terms(body)).transpose()?;
+    let body = call.small_body().await?;
     if call.version > Version::V1 {
-        return Ok(terms.unwrap_or_default());
+        let body = body.filter(|body| !body.is_empty());
+        return Ok(body.map(|body| json::claim_terms(&body)).transpose()?.unwrap_or_default());
     }
-    let terms = terms.ok_or(Error::BodyMissing)?;
+    let terms = json::claim_terms(&body.ok_or(Error::BodyMissing)?)?;
     terms.ttl.ok_or(BodyError::Missing("ttl"))?;
     terms.grace.ok_or(BodyError::Missing("grace"))?;
     Ok(terms)

@@ -20,12 +20,15 @@ pub(crate) async fn list(call: Call) -> Result<Response<Body>> {
     let most = page_size(call.version, limit, call.service.limits().max_flavors_per_page);
     let flavors = call.service.list_flavors(&call.context, marker, most).await?;
     let collection = format!("{}/flavors", call.version.prefix());
+    // v2 of the reference adds what it was asked for last, v1.1 the marker, as everything else does.
+    let (early, late) = if call.version == Version::V2 { (None, detailed) } else { (detailed, None) };
     let next = flavors.last().map(|last| {
         let href = Link::to(&collection)
             .with("marker", marker.map(|_| &last.name))
             .with("limit", limit)
+            .with("detailed", early)
             .with("marker", marker.is_none().then_some(&last.name))
-            .with("detailed", detailed)
+            .with("detailed", late)
             .href();
         json!({ "rel": "next", "href": href })
     });

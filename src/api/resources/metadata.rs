@@ -7,6 +7,7 @@ use super::queues;
 use crate::api::dispatch::Call;
 use crate::api::respond;
 use crate::error::{Error, Result};
+use crate::model::json;
 use crate::policy::Rule;
 
 /// `GET /v1/queues/{queue}/metadata`
@@ -19,7 +20,8 @@ pub(crate) async fn get(call: Call) -> Result<Response<Body>> {
 
 /// `PUT /v1/queues/{queue}/metadata`
 pub(crate) async fn replace(mut call: Call) -> Result<Response<Body>> {
-    let metadata = queues::metadata(&mut call).await?.ok_or(Error::BodyMissing)?;
+    let body = queues::metadata_body(&mut call).await?.ok_or(Error::BodyMissing)?;
+    let metadata = json::object(&body)?;
     let queue = call.queue()?;
     call.service.replace_metadata(&call.context, queue, &metadata).await?;
     let location = format!("{}/metadata", call.version.queue(queue));

@@ -1,6 +1,7 @@
 //! Queues on the wire.
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Response, StatusCode};
 use serde_json::json;
@@ -84,7 +85,8 @@ fn item(document: &mut Document, version: Version, (name, metadata): &(QueueName
 
 /// `PUT …/queues/{queue}`; v1 looks at no body.
 pub(crate) async fn create(mut call: Call) -> Result<Response<Body>> {
-    let metadata = if call.version == Version::V1 { None } else { metadata(&mut call).await? };
+    let body = if call.version == Version::V1 { None } else { metadata_body(&mut call).await? };
+    let metadata = body.filter(|body| !body.is_empty()).map(|body| json::object(&body)).transpose()?;
     let metadata = metadata.unwrap_or_default();
     let queue = call.queue()?;
     let created = call.service.create_queue(&call.context, queue, &metadata).await?;
@@ -92,11 +94,10 @@ pub(crate) async fn create(mut call: Call) -> Result<Response<Body>> {
     Ok(respond::at(respond::empty(status), &call.version.queue(queue)))
 }
 
-/// The metadata in the body, if there is one.
-pub(super) async fn metadata(call: &mut Call) -> Result<Option<Metadata>> {
+/// The body of a request that brings metadata, if it has one.
+pub(super) async fn metadata_body(call: &mut Call) -> Result<Option<Bytes>> {
     let limit = call.service.limits().max_queue_metadata;
-    let body = call.body(limit, || too_large(limit)).await?.filter(|body| !body.is_empty());
-    Ok(body.map(|body| json::object(&body)).transpose()?)
+    call.body(limit, || too_large(limit)).await
 }
 
 /// `GET …/queues/{queue}` after v1: the metadata.
@@ -115,8 +116,7 @@ pub(crate) async fn exists(call: Call) -> Result<Response<Body>> {
 
 /// `PATCH /v2/queues/{queue}`
 pub(crate) async fn update(mut call: Call) -> Result<Response<Body>> {
-    let limit = call.service.limits().max_queue_metadata;
-    let body = call.body(limit, || too_large(limit)).await?;
+    let body = metadata_body(&mut call).await?;
     if call.headers().get(CONTENT_TYPE).is_none_or(|value| value.as_bytes() != PATCH_TYPE.as_bytes()) {
         return Err(Error::MediaType(PATCH_TYPE));
     }

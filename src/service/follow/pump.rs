@@ -1,6 +1,7 @@
 //! The one who reads a queue for all who follow it on this node.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::broadcast::{self, Receiver, Sender, WeakSender};
@@ -169,7 +170,7 @@ impl Work {
         self.service.inner.pumps.forget(&self.line);
     }
 
-    /// Reads and hands out, for ever. What fails is tried again after a pause.
+    /// Reads and hands out. What fails is tried again after a pause.
     async fn pump(&mut self) {
         let service = self.service.clone();
         // The bell of the queue's record: it may be created, deleted or moved.
@@ -178,7 +179,11 @@ impl Work {
         loop {
             // Apart, for a pump waits most of its time, and reading needs much more room than waiting.
             match Box::pin(self.drain()).await {
-                Ok(()) => {
+                Ok(ControlFlow::Break(())) => {
+                    tracing::warn!(queue.name = %self.line.name, "created anew by a clock that is behind: followers are sent away");
+                    return;
+                }
+                Ok(ControlFlow::Continue(())) => {
                     if pause.take() > Some(PAUSES.0) {
                         tracing::info!(queue.name = %self.line.name, "followers are served again");
                     }
@@ -217,8 +222,10 @@ impl Work {
         }
     }
 
-    /// Hands out all that is there, and leaves the bell of its store taken and the next moment known.
-    async fn drain(&mut self) -> Result<()> {
+    /// Hands out all that is there, and leaves the bell of its store taken and the next moment known. Breaks off where
+    /// the queue was created anew with an earlier epoch than it had, which a clock may do that was set back: what comes in
+    /// it is behind no place that a follower knows, and they have to begin anew.
+    async fn drain(&mut self) -> Result<ControlFlow<()>> {
         loop {
             self.watch().await?;
             let Self { service, line, pages, cursor, .. } = self;
@@ -226,17 +233,26 @@ impl Work {
             *cursor = read.place;
             let nothing = read.messages.is_empty();
             self.hand_out(read.messages);
+            if read.known.is_none() && self.is_behind_us().await? {
+                return Ok(ControlFlow::Break(()));
+            }
             if read.more || !self.is_watched(read.known.as_deref()) {
                 continue;
             }
             if nothing {
                 self.due = Due::At(read.next_due);
-                return Ok(());
+                return Ok(ControlFlow::Continue(()));
             }
             if self.is_due_known(read.known.as_deref()) {
-                return Ok(());
+                return Ok(ControlFlow::Continue(()));
             }
         }
+    }
+
+    /// Whether the queue is of an earlier life than was read, though its record was just read again.
+    async fn is_behind_us(&self) -> Result<bool> {
+        let known = self.service.known(&self.line.project, &self.line.name).await?;
+        Ok(known.is_some_and(|known| self.cursor.cursor_in(known.queue().epoch).is_none()))
     }
 
     /// Takes the bell of the store where the queue lies now, unless it is taken.

@@ -33,6 +33,10 @@ impl Room {
     fn at(clock: Clock) -> Self {
         let stores =
             Stores { management: Arc::new(MemoryManagement::new()), data: Arc::new(MemoryStore::new()) };
+        Self::on(stores, clock)
+    }
+
+    fn on(stores: Stores, clock: Clock) -> Self {
         let vault = Vault::new(Some(&"own".into()), &[], "AES256");
         let service = Service::new(Settings::default(), stores, clock.clone(), vault, TaskTracker::new());
         let context = Context::internal(ProjectId::new("p"), ClientId::new("c"));
@@ -116,6 +120,26 @@ async fn a_queue_may_be_created_deleted_and_created_again() {
             assert_eq!(numbers(follower, 1).await, [0], "the new one is begun at its head");
         }
     }
+}
+
+#[tokio::test]
+async fn followers_begin_anew_where_a_clock_that_is_behind_created_the_queue_anew() {
+    let room = Room::new();
+    let behind = Clock::manual(Timestamp::from_micros(NOW.micros() - 10_000_000));
+    let other = Room::on(room.service.inner.stores.clone(), behind);
+    room.post([1]).await;
+    let mut follower = room.follow(Start::Head).await;
+    assert_eq!(numbers(&mut follower, 1).await, [1]);
+    other.delete().await;
+    other.post([2]).await;
+    // As the feed of changes says it.
+    room.service.inner.registry.doubt(&room.context.project, &room.name);
+    let ended = timeout(Duration::from_secs(20), follower.next()).await.expect("it is told");
+    assert!(ended.is_err());
+    let mut again = room.follow(Start::Behind(follower.marker())).await;
+    assert_eq!(numbers(&mut again, 1).await, [2]);
+    room.post([3]).await;
+    assert_eq!(numbers(&mut again, 1).await, [3]);
 }
 
 #[tokio::test]

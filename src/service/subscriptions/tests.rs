@@ -278,6 +278,28 @@ async fn what_ran_out_during_an_outage_is_restored() {
     assert!(!node.service.restore_connection(project, &queue, &made).await.unwrap(), "the queue is missing");
 }
 
+#[tokio::test]
+async fn data_that_its_store_lost_is_told_from_what_was_deleted() {
+    let node = alone();
+    let (queue, project, service) = (name("q"), &node.context.project, &node.service);
+    assert_eq!(service.data_origin(project, &queue).await.unwrap(), None);
+    let id = node.subscribe("q", 1, None).await.unwrap();
+    let first = service.data_origin(project, &queue).await.unwrap().unwrap();
+    service.unsubscribe(&node.context, &queue, &id.to_string()).await.unwrap();
+    assert!(!first.was_lost(&service.data_origin(project, &queue).await.unwrap().unwrap()));
+    let known = service.known(project, &queue).await.unwrap().unwrap();
+    service.inner.stores.data.drop_queue(known.queue()).await.unwrap();
+    let second = service.data_origin(project, &queue).await.unwrap().unwrap();
+    assert!(first.was_lost(&second));
+    service.delete_queue(&node.context, &queue).await.unwrap();
+    node.pass(1);
+    node.subscribe("q", 1, None).await.unwrap();
+    assert!(
+        !second.was_lost(&service.data_origin(project, &queue).await.unwrap().unwrap()),
+        "it is another queue"
+    );
+}
+
 /// Stores in RAM, one for each URI.
 fn opener(uris: &[&str]) -> Opener {
     let one = |uri: &&str| ((*uri).to_owned(), Arc::new(MemoryStore::new()) as Arc<dyn DataStore>);

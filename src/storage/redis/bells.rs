@@ -104,6 +104,14 @@ impl Heard {
         }
     }
 
+    /// The rings of no queue can be fetched for now: whoever waits for that goes on, and is called when they can.
+    fn disappoint(&self) {
+        for channel in self.channels().values_mut().filter(|channel| !channel.waiting.is_empty()) {
+            channel.late = true;
+            channel.waiting.clear();
+        }
+    }
+
     /// From now on that ear listens to the queue.
     fn assign(&self, key: &Key, ear: u64) {
         if let Some(channel) = self.channels().get_mut(key) {

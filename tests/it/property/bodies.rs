@@ -6,7 +6,7 @@ use proptest::prelude::RngExt as _;
 use proptest::test_runner::TestRng;
 
 use super::json;
-use super::target::Kind;
+use super::target::{Kind, NAMES};
 use super::text::{Ids, one_of};
 
 /// A body of that kind, perhaps spoilt, perhaps of no kind at all.
@@ -20,6 +20,8 @@ pub(super) fn body(rng: &mut TestRng, kind: Kind, ids: &Ids) -> Vec<u8> {
         Kind::Patch => patch(rng),
         Kind::Metadata => metadata(rng),
         Kind::Purge => format!("{{\"resource_types\":{}}}", one_of(rng, &PURGES)),
+        Kind::Pool => pool(rng),
+        Kind::Flavor => flavor(rng),
         Kind::MessageArray => message_array(rng),
         Kind::Messages | Kind::Nothing => format!("{{\"messages\":{}}}", message_array(rng)),
     }
@@ -65,6 +67,36 @@ fn message_array(rng: &mut TestRng) -> String {
     let count = if rng.random_bool(0.95) { rng.random_range(1..5) } else { one_of(rng, &[0, 100]) };
     let list: Vec<_> = (0..count).map(|_| message(rng)).collect();
     format!("[{}]", list.join(","))
+}
+
+/// A pool in memory or beside the other files; nothing that would have to be looked for in a network.
+fn pool(rng: &mut TestRng) -> String {
+    const URIS: [&str; 6] = ["\"\"", "7", "\"memory:\"", "\"sqlite://../x\"", "\"nothing://x\"", "null"];
+    let uri = match rng.random_range(0..8) {
+        0 => one_of(rng, &URIS).into(),
+        1 => json::string(rng),
+        _ => format!("\"{}://{}\"", one_of(rng, &["memory", "sqlite"]), one_of(rng, &["a", "b", "c", "d"])),
+    };
+    let mut fields = vec![format!("\"uri\":{uri}"), format!("\"weight\":{}", odd_number(rng))];
+    for (field, values) in
+        [("flavor", ["\"a\"", "\"\"", "\"none\"", "[]"]), ("options", ["{}", "{\"a\":[{}]}", "7", "null"])]
+    {
+        if rng.random_bool(0.3) {
+            fields.push(format!("\"{field}\":{}", one_of(rng, &values)));
+        }
+    }
+    // Changes say less than all.
+    fields.retain(|_| rng.random_bool(0.9));
+    format!("{{{}}}", fields.join(","))
+}
+
+fn flavor(rng: &mut TestRng) -> String {
+    let names: Vec<_> = (0..rng.random_range(0..3)).map(|_| format!("\"{}\"", one_of(rng, &NAMES))).collect();
+    match rng.random_range(0..8) {
+        0 => one_of(rng, &["{}", "{\"pool_list\":7}", "{\"pool_list\":[{}]}", "{\"pool\":\"a\"}"]).into(),
+        1 => format!("{{\"pool_list\":[{}],\"capabilities\":7}}", names.join(",")),
+        _ => format!("{{\"pool_list\":[{}]}}", names.join(",")),
+    }
 }
 
 /// What stands where an integer belongs.

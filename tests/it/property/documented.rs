@@ -2,8 +2,8 @@
 
 use super::request::Request;
 
-/// The statuses that the request may be answered with.
-pub(super) fn statuses(request: &Request) -> Vec<u16> {
+/// The statuses that the request may be answered with, by a service with routes for administrators or without.
+pub(super) fn statuses(request: &Request, admin: bool) -> Vec<u16> {
     let (method, path) = (String::from_utf8_lossy(&request.method), path(&request.target));
     // A slow machine may take long over the headers.
     let mut statuses = vec![408];
@@ -18,7 +18,8 @@ pub(super) fn statuses(request: &Request) -> Vec<u16> {
         return statuses;
     }
     let segments: Vec<_> = path.split('/').skip(1).collect();
-    match methods(&segments) {
+    let methods = methods(&segments).or_else(|| methods_of_administrators(&segments).filter(|_| admin));
+    match methods {
         None => statuses.push(404),
         Some(methods) => match methods.iter().find(|(name, _)| *name == method) {
             Some((_, own)) => statuses.extend(*own),
@@ -27,7 +28,7 @@ pub(super) fn statuses(request: &Request) -> Vec<u16> {
     }
     match segments[..] {
         ["healthcheck", ..] => {}
-        _ if methods(&segments).is_none() => {}
+        _ if methods.is_none() => {}
         _ => statuses.extend([400, 406]),
     }
     statuses
@@ -48,6 +49,29 @@ fn methods(segments: &[&str]) -> Option<Methods> {
         ["v1.1", rest @ ..] => methods_of_v1_1(rest),
         _ => methods_of_v2(segments),
     }
+}
+
+/// Those that a service in `admin_mode` with pools has beside.
+fn methods_of_administrators(segments: &[&str]) -> Option<Methods> {
+    Some(match segments {
+        ["v1" | "v1.1" | "v2", "pools"] | ["v1.1" | "v2", "health"] | ["v2", "migrations"] => {
+            &[("GET", &[200, 403])]
+        }
+        ["v1" | "v1.1" | "v2", "pools", _] => &[
+            ("GET", &[200, 403, 404]),
+            ("PUT", &[201, 403, 409]),
+            ("PATCH", &[200, 403, 404, 409]),
+            ("DELETE", &[204, 403]),
+        ],
+        ["v1.1" | "v2", "flavors"] => &[("GET", &[200])],
+        ["v1.1" | "v2", "flavors", _] => &[
+            ("GET", &[200, 404]),
+            ("PUT", &[201, 403, 409]),
+            ("PATCH", &[200, 403, 404, 409]),
+            ("DELETE", &[204, 403]),
+        ],
+        _ => return None,
+    })
 }
 
 fn methods_of_v1(segments: &[&str]) -> Option<Methods> {

@@ -59,8 +59,8 @@ impl std::fmt::Display for Request {
 }
 
 /// A request of any kind.
-pub(super) fn request(rng: &mut TestRng, ids: &Ids) -> Request {
-    let (method, target, kind) = operation(rng, ids);
+pub(super) fn request(rng: &mut TestRng, ids: &Ids, admin: bool) -> Request {
+    let (method, target, kind) = operation(rng, ids, admin);
     let mut request = Request {
         method: method.into(),
         target: target.into_bytes(),
@@ -72,6 +72,9 @@ pub(super) fn request(rng: &mut TestRng, ids: &Ids) -> Request {
         odd_accept: false,
     };
     request.identify(rng);
+    if admin && rng.random_bool(0.95) {
+        request.add("x-roles", "admin");
+    }
     request.add_headers(rng);
     request.add_body(rng, kind, ids);
     request.headers.push((b"connection".into(), b"close".into()));

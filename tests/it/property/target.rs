@@ -16,6 +16,8 @@ pub(super) enum Kind {
     Patch,
     Metadata,
     Purge,
+    Pool,
+    Flavor,
 }
 
 /// Operations with the body that each wants; some more often than others.
@@ -48,6 +50,23 @@ const OPERATIONS: [(&str, &str, Kind); 26] = [
     ("GET", "/v1/health", Kind::Nothing),
 ];
 
+/// What administrators do beside.
+const ADMIN_OPERATIONS: [(&str, &str, Kind); 13] = [
+    ("GET", "/v2/pools", Kind::Nothing),
+    ("PUT", "/v2/pools/{name}", Kind::Pool),
+    ("PUT", "/v2/pools/{name}", Kind::Pool),
+    ("GET", "/v2/pools/{name}", Kind::Nothing),
+    ("PATCH", "/v2/pools/{name}", Kind::Pool),
+    ("DELETE", "/v2/pools/{name}", Kind::Nothing),
+    ("GET", "/v2/flavors", Kind::Nothing),
+    ("PUT", "/v2/flavors/{name}", Kind::Flavor),
+    ("GET", "/v2/flavors/{name}", Kind::Nothing),
+    ("PATCH", "/v2/flavors/{name}", Kind::Flavor),
+    ("DELETE", "/v2/flavors/{name}", Kind::Nothing),
+    ("GET", "/v2/health", Kind::Nothing),
+    ("GET", "/v2/migrations", Kind::Nothing),
+];
+
 /// Methods for the wrong places.
 const METHODS: [&str; 11] = [
     "GET",
@@ -64,7 +83,7 @@ const METHODS: [&str; 11] = [
 ];
 
 /// Other places.
-const PLACES: [&str; 16] = [
+const PLACES: [&str; 26] = [
     "/v2/",
     "/v2",
     "/v2/ping",
@@ -72,7 +91,17 @@ const PLACES: [&str; 16] = [
     "/healthcheck/live",
     "/v2/queues/",
     "/v2/health",
+    "/v1",
+    "/v1/",
     "/v1/queues",
+    "/v1/queues/",
+    "/v1/ping",
+    "/v1/pools/p",
+    "/v1.1/",
+    "/v1.1/ping",
+    "/v1.1/health",
+    "/v1.1/flavors/f",
+    "/v1.1/queues/q/metadata",
     "/v2/pools",
     "/v2/flavors/f",
     "/v2/topics/t",
@@ -84,8 +113,9 @@ const PLACES: [&str; 16] = [
 ];
 
 /// An operation: method, target, and the body it wants; or a method where it does not belong, or nonsense.
-pub(super) fn operation(rng: &mut TestRng, ids: &Ids) -> (&'static str, String, Kind) {
-    let (method, path, kind) = one_of(rng, &OPERATIONS);
+pub(super) fn operation(rng: &mut TestRng, ids: &Ids, admin: bool) -> (&'static str, String, Kind) {
+    let operations = if admin && rng.random_bool(0.5) { &ADMIN_OPERATIONS[..] } else { &OPERATIONS };
+    let (method, path, kind) = one_of(rng, operations);
     let method = if rng.random_bool(0.07) { one_of(rng, &METHODS) } else { method };
     let path = match rng.random_range(0..30) {
         0 => one_of(rng, &PLACES).to_owned(),
@@ -96,9 +126,22 @@ pub(super) fn operation(rng: &mut TestRng, ids: &Ids) -> (&'static str, String, 
     };
     let kind = if kind == Kind::Messages && path.starts_with("/v1/") { Kind::MessageArray } else { kind };
     let path = path.replace("{queue}", &queue(rng)).replace("{id}", &escaped(&ids.any(rng)));
+    let path = path.replace("{name}", &name(rng));
     let target = if rng.random_bool(0.5) { path + "?" + &query(rng, ids) } else { path };
     (method, target, kind)
 }
+
+/// Of a pool or a flavor.
+fn name(rng: &mut TestRng) -> String {
+    escaped(&match rng.random_range(0..10) {
+        0 => hostile_text(rng),
+        1 => one_of(rng, &["x", "é", "\0"]).repeat(one_of(rng, &[0, 1, 64, 65])),
+        _ => one_of(rng, &NAMES).to_owned(),
+    })
+}
+
+/// Names of pools and of flavors.
+pub(super) const NAMES: [&str; 3] = ["a", "b", "ä c"];
 
 fn queue(rng: &mut TestRng) -> String {
     match rng.random_range(0..10) {

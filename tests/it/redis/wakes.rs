@@ -8,7 +8,7 @@ use zaqar::storage::redis::RedisStore;
 use zaqar::wake::{Bell, Who};
 
 use super::traffic::Traffic;
-use super::{NOW, SLACK, open, post, queue};
+use super::{DEADLINE, NOW, SLACK, open, post, queue};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::redis::{RedisCluster, RedisSentinels, RedisServer, wait_until};
 
@@ -102,7 +102,9 @@ async fn a_user_who_may_not_publish_is_served_a_little_later() {
     let uri = format!("redis://worker:secret@127.0.0.1:{}", server.port);
     let store = open(&uri).await;
     store.open(&queue("q"), NOW).await.unwrap();
+    let start = Instant::now();
     let mut bell = watch(&store).await;
+    assert!(start.elapsed() < DEADLINE, "it waited for what does not come: {:?}", start.elapsed());
     heard(&mut bell, "a look now and then").await;
     post(&store, &queue("q"), 1).await.unwrap();
     heard(&mut bell, "a look now and then").await;

@@ -17,7 +17,7 @@ const PROMPT: Duration = Duration::from_secs(5);
 struct Nodes {
     first: Process,
     second: Process,
-    _redis: RedisServer,
+    redis: RedisServer,
     _states: [TempDir; 2],
 }
 
@@ -27,7 +27,7 @@ impl Nodes {
         let ini = cloud::ini(&redis.uri(), &cloud::database(Kind::MariaDb).await);
         let first = Process::start(states[0].path(), &ini).await;
         let second = Process::start(states[1].path(), &ini).await;
-        Self { first, second, _redis: redis, _states: states }
+        Self { first, second, redis, _states: states }
     }
 }
 
@@ -57,5 +57,34 @@ async fn a_subscription_that_another_node_ends_pushes_no_more() {
             }
             assert!(start.elapsed() < PROMPT, "{ends}: the old one goes on");
         }
+    }
+}
+
+/// A Redis that keeps nothing on disk forgets all subscriptions when it is started again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_lost_its_data_ends_no_push() {
+    let mut nodes = Nodes::start().await;
+    let queue = json!({ "queue_name": "q" });
+    let mut clients = Vec::new();
+    for address in [nodes.first.websocket, nodes.second.websocket] {
+        let mut client = WebSocketClient::connect(address, "p").await;
+        assert_eq!(client.call("subscription_create", &queue).await.0, 201);
+        clients.push(client);
+    }
+    nodes.redis.kill();
+    nodes.redis.restart();
+    let mut other = WebSocketClient::connect(nodes.first.websocket, "p").await;
+    let start = Instant::now();
+    loop {
+        let (_, listed) = other.call("subscription_list", &queue).await;
+        // Unless the store is still out of reach.
+        if listed["subscriptions"].as_array().is_some_and(|listed| listed.len() == clients.len()) {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_mins(1), "{listed}");
+    }
+    nodes.first.client("p").post_bodies("q", &[json!("still pushed")]).await;
+    for client in &mut clients {
+        assert_eq!(client.json().await["body"], json!("still pushed"));
     }
 }

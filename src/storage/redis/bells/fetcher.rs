@@ -142,6 +142,8 @@ impl Fetcher {
 
     fn failed(&mut self, error: &CallError) {
         self.connection.doubt();
+        // Or they would pile up as long as it lasts.
+        self.heard.disappoint();
         self.refused = matches!(error, CallError::Server(error) if error.code == "NOPERM");
         self.failures = self.failures.saturating_add(1);
         let pause = match self.failures {

@@ -2,6 +2,9 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use zaqar::app::App;
+use zaqar::clock::Clock;
+use zaqar::config::Config;
 
 use super::{OLD, with_old};
 use crate::support::client::{OTHER_ID, send};
@@ -103,6 +106,13 @@ async fn old_answers_say_since_when_and_until_when() {
         let answer = client.get(path).await;
         assert_eq!((answer.header("deprecation"), answer.header("sunset")), (None, None), "{path}");
     }
+    // No end is told that lies before the beginning, or that is no day (RFC 9745, 4).
+    for (day, why) in [("2016-07-28", "before"), ("2016-07-29", "before"), ("soon", "not a day")] {
+        let ini = format!("{}[DEFAULT]\ndeprecated_api_sunset = {day}\n", Store::Memory.ini());
+        let config = Config::from_ini(&ini).unwrap();
+        let problem = App::from_config(&config, Clock::system()).await.err().expect("a refusal").to_string();
+        assert!(problem.contains("deprecated_api_sunset") && problem.contains(why), "{problem}");
+    }
     // Without the option there is no end to tell.
     let app = with_old(Store::Memory, "").await;
     let answer = app.client("p").get("/v1/").await.expect(200);
@@ -129,6 +139,8 @@ async fn who_uses_them_is_counted_by_version_and_product() {
     let client = server.client("p");
     for (path, agent) in [
         ("/v2/queues", "never/1.0"),
+        // Who gets nothing takes no name.
+        ("/v1/nothing", "stranger/1.0"),
         ("/v1/queues", "OpenCloud/1.5 (old)"),
         ("/v1/queues", "OpenCloud/1.6"),
         ("/v1.1/nothing", "OpenCloud/1.5"),
@@ -139,6 +151,7 @@ async fn who_uses_them_is_counted_by_version_and_product() {
     let mut counted = async |version: &str, agent: &str| {
         statsd.told_of(&format!("z.http.deprecated.requests.{version}.{agent}")).await
     };
+    assert!((counted("1", "other").await - 1.0).abs() < 0.5);
     assert!((counted("1", "OpenCloud").await - 2.0).abs() < 0.5);
     assert!((counted("1_1", "OpenCloud").await - 1.0).abs() < 0.5);
     assert!((counted("1_1", "a").await - 1.0).abs() < 0.5);

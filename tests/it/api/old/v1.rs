@@ -60,6 +60,12 @@ async fn metadata_is_a_resource_that_is_replaced_whole_but_for_what_is_reserved(
         for body in ["", " ", "[]", "{", "7"] {
             send(client.request(Method::PUT, metadata).body(body)).await.expect(400);
         }
+        // Nothing is not the same as an empty body.
+        let text = |answer: crate::support::client::Answer| answer.json()["description"].clone();
+        let put = || client.request(Method::PUT, metadata);
+        assert_eq!(text(send(put()).await.expect(400)), "Request body can not be empty");
+        let empty = send(put().header("content-length", "0")).await.expect(400);
+        assert_eq!(text(empty), "Request body could not be parsed.");
         client.put_json("/v1/queues/none/metadata", &json!({})).await.expect(404);
         client.get("/v1/queues/none/metadata").await.expect(404);
         // What v2 reserves is neither shown nor removed.
@@ -151,7 +157,8 @@ async fn a_claim_needs_its_terms_and_is_a_bare_array() {
         for body in [json!({}), json!({ "ttl": 60 }), json!({ "grace": 60 }), json!([])] {
             client.post(claims, &body).await.expect(400);
         }
-        send(client.request(Method::POST, claims)).await.expect(400);
+        let refused = send(client.request(Method::POST, claims)).await.expect(400);
+        assert_eq!(refused.json()["title"], "Invalid request body");
         let claimed =
             client.post(&format!("{claims}?limit=1"), &json!({ "ttl": 300, "grace": 60 })).await.expect(201);
         let claim = claimed.header("location").unwrap().to_owned();
@@ -215,6 +222,8 @@ async fn clients_and_projects_may_be_left_out() {
         send(bare(Method::GET, "/v1/")).await.expect(200);
         send(bare(Method::GET, "/v1/health")).await.expect(204);
         send(bare(Method::PUT, QUEUE)).await.expect(201);
+        let missing = send(bare(Method::GET, "/v1/queues/none/stats")).await.expect(404).json();
+        assert_eq!(missing["description"], "Queue none does not exist for project None");
         // The project without a name is nobody else's.
         assert_eq!(client.get("/v1/queues").await.expect(204).bytes, "");
         let post =

@@ -125,6 +125,7 @@ async fn pools_and_flavors_are_for_administrators_here_too() {
     assert!(
         !detailed["flavors"][0]["capabilities"].is_null() && detailed["flavors"][0]["pool_list"].is_null()
     );
+    assert_eq!(detailed["links"][0]["href"], "/v1.1/flavors?detailed=true&marker=f");
     assert_eq!(client.get("/v2/flavors/f").await.expect(200).json()["pool_list"], json!(["v1-pool"]));
     let changed = json!({ "pool_list": ["v1.1-pool"] });
     assert_eq!(send(admin(Method::PATCH, flavor).json(&changed)).await.expect(200).bytes, "");

@@ -54,6 +54,13 @@ async fn a_flavor_leads_to_its_pools_and_no_flavor_to_the_others() {
         let missing = json!({ "title": "Invalid API request", "description": "Flavor nope does not exist" });
         let refused = client.put_json("/v2/queues/x", &json!({ "_flavor": "nope" })).await.expect(400);
         assert_eq!(refused.json(), missing);
+        // What is no name names no flavor of the project.
+        for odd in [json!(7), json!(["gold"]), json!(false)] {
+            let refused = client.put_json("/v2/queues/x", &json!({ "_flavor": odd })).await.expect(400);
+            assert_eq!(refused.json()["description"], format!("Flavor {odd} does not exist"));
+            let patch = json!([{ "op": "add", "path": "/metadata/_flavor", "value": odd }]);
+            client.patch_queue("plain0", &patch).await.expect(400);
+        }
         let foreign =
             app.client("p").put_json("/v2/queues/x", &json!({ "_flavor": "gold" })).await.expect(400);
         assert_eq!(foreign.json()["description"], "Flavor gold does not exist");
