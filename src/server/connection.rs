@@ -58,7 +58,7 @@ pub(super) async fn run(server: Arc<Server>, socket: TcpStream, peer: Peer, slot
 
 /// Small answers leave at once, and a client that vanished without a word is noticed. Without the latter TCP sends again
 /// for a quarter of an hour. Nothing is asked of a client to which nothing is sent: streams have their heartbeats,
-/// `WebSocket` and HTTP/2 their pings, and all else ends by itself sooner.
+/// `WebSocket` and HTTP/2 have pings, and all else ends by itself sooner.
 fn prepare(socket: &TcpStream, unacknowledged: Duration) -> io::Result<()> {
     socket.set_nodelay(true)?;
     SockRef::from(socket).set_tcp_user_timeout(Some(unacknowledged))

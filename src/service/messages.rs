@@ -30,6 +30,22 @@ pub struct PostTerms {
     pub max_size: u64,
     /// Whether messages may be delayed; otherwise `delay` is an unknown field.
     pub delays: bool,
+    /// The service's limit, and the queue's where it has one.
+    limits: (u64, Option<u64>),
+}
+
+impl PostTerms {
+    /// The refusal of a body that has more bytes, in the words of the reference.
+    pub fn too_large(&self) -> Error {
+        let (size, (service, queue)) = (self.max_size, self.limits);
+        Error::invalid(match queue {
+            None => format!("Message collection size is too large. Max size {size}"),
+            Some(queue) => format!(
+                "Message collection size is too large. The max size for current queue is {size}. It is calculated by \
+                 max size = min(max_messages_post_size_config: {service}, max_messages_post_size_queue: {queue})."
+            ),
+        })
+    }
 }
 
 /// A message as a client sees it.
@@ -115,8 +131,9 @@ impl Service {
         let most = self.limits().max_messages_post_size;
         let known = self.known(&context.project, name).await?;
         let attributes = known.map(|known| known.attributes.clone()).unwrap_or_default();
-        let max_size = attributes.max_post_size.map_or(most, |own| own.min(most));
-        Ok(PostTerms { max_size, delays: attributes.delay.is_some() })
+        let own = attributes.max_post_size;
+        let max_size = own.map_or(most, |own| own.min(most));
+        Ok(PostTerms { max_size, delays: attributes.delay.is_some(), limits: (most, own) })
     }
 
     /// Stores messages, all or none, in order; a missing queue is created. Their ids, in order.

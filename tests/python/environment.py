@@ -67,6 +67,24 @@ def source(name, requirements, part):
     return found
 
 
+def node_packages(pins):
+    """The folder of the packages for Node that package-lock.json in the folder `pins` pins. No script of theirs runs."""
+    pins = pathlib.Path(pins)
+    npm = shutil.which("npm")
+    if npm is None:
+        raise OSError("npm is not installed (Debian: apt-get install nodejs npm)")
+    digest = hashlib.sha256((pins / "package-lock.json").read_bytes()).hexdigest()[:12]
+    folder = cache_folder().absolute() / f"node-{pins.name}-{digest}"
+    with _locked(folder):
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(pins, folder)
+            install = [npm, "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
+            subprocess.run(install, cwd=folder, check=True, stdout=sys.stderr)
+            (folder / "complete").touch()
+    return folder / "node_modules"
+
+
 def _install(requirements, folder):
     print(f"installing {requirements.name} into {folder} ...", file=sys.stderr, flush=True)
     shutil.rmtree(folder, ignore_errors=True)

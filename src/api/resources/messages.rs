@@ -9,19 +9,18 @@ use crate::api::dispatch::Call;
 use crate::api::{Version, respond};
 use crate::error::{Error, Result};
 use crate::model::json;
-use crate::service::{ListRequest, PostTerms, Removal};
+use crate::service::{ListRequest, Removal};
 
 /// `POST …/messages`
 pub(crate) async fn post(mut call: Call) -> Result<Response<Body>> {
     call.needs_client()?;
     let (version, queue) = (call.version, call.queue()?.clone());
-    let PostTerms { max_size, delays } = call.service.post_terms(&call.context, &queue).await?;
-    let too_large = || Error::invalid(format!("Message collection size is too large. Max size {max_size}"));
-    let body = call.body(max_size, too_large).await?.ok_or(Error::BodyMissing)?;
+    let terms = call.service.post_terms(&call.context, &queue).await?;
+    let body = call.body(terms.max_size, || terms.too_large()).await?.ok_or(Error::BodyMissing)?;
     let ids = if version == Version::V1 {
         call.service.post_to_existing(&call.context, &queue, &json::message_array(&body)?).await?
     } else {
-        let posted = json::messages(&body, delays && version == Version::V2)?;
+        let posted = json::messages(&body, terms.delays && version == Version::V2)?;
         call.service.post(&call.context, &queue, &posted).await?
     };
     let location = format!("{}/messages?ids=", version.queue(&queue));

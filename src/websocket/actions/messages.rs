@@ -8,19 +8,19 @@ use crate::api::resources::shapes::Document;
 use crate::error::{Error, Result};
 use crate::model::QueueName;
 use crate::model::json::{self, Kind};
-use crate::service::{ListRequest, MessageView, PostTerms, Removal};
+use crate::service::{ListRequest, MessageView, Removal};
 use crate::websocket::envelope::Request;
 use crate::websocket::reply::Reply;
 
 /// `message_post`
 pub(super) async fn post(call: &Call<'_>) -> Result<Reply> {
     let queue = call.new_queue()?;
-    let PostTerms { max_size, delays } = call.service.post_terms(&call.context, queue).await?;
-    if call.request.size("messages") > max_size {
-        return Err(Error::invalid(format!("Message collection size is too large. Max size {max_size}")));
+    let terms = call.service.post_terms(&call.context, queue).await?;
+    if call.request.size("messages") > terms.max_size {
+        return Err(terms.too_large());
     }
     let list = call.request.share("messages").unwrap_or_default();
-    let posted = json::message_list(&list, delays).map_err(bad_request)?;
+    let posted = json::message_list(&list, terms.delays).map_err(bad_request)?;
     call.check_client()?;
     let ids = call.service.post(&call.context, queue, &posted).await?;
     let ids = Document::list("message_ids", &ids, |document, id| document.string(&id.to_string()));

@@ -77,7 +77,10 @@ async fn the_size_of_a_post_is_that_of_its_messages_in_the_frame() {
             let (answered, reply) = desk.ask("message_post", body).await;
             assert_eq!(answered, status, "{reply}");
             if status == 400 {
-                assert_eq!(reply["exception"], "Message collection size is too large. Max size 100");
+                let words = "Message collection size is too large. The max size for current queue is 100. It is \
+                             calculated by max size = min(max_messages_post_size_config: 262144, \
+                             max_messages_post_size_queue: 100).";
+                assert_eq!(reply["exception"], words);
             }
         }
     }

@@ -162,10 +162,14 @@ async fn a_connection_ends_with_its_token_unless_it_brings_another_one() {
     }
     other.send_json(&with_token("good", "p")).await;
     assert_eq!(status(&other.json().await), 200);
+    // What it waits for is not waited for any longer.
+    client.send_json(&client.request("claim_create", &json!({ "queue_name": "q", "wait": 60 }))).await;
     app.pass(2);
     let frame = client.closed().await.expect("a code");
     assert_eq!((u16::from(frame.code), frame.reason.as_str()), (4003, "Authentication expired."));
-    assert_eq!(other.call("queue_list", &json!({})).await.0, 200);
+    let post = json!({ "queue_name": "q", "messages": [{ "body": 1 }] });
+    assert_eq!(other.call("message_post", &post).await.0, 201);
+    assert_eq!(other.call("claim_create", &json!({ "queue_name": "q" })).await.0, 201);
 }
 
 #[tokio::test]
