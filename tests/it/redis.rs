@@ -1,5 +1,5 @@
-//! Redis as a store of messages: what it keeps and how much that takes. Redis as it is reached and as it fails: servers that hang, die, come back or are replaced; connections that are
-//! slow or cut.
+//! Redis as a store of messages: what it keeps and how much that takes. Redis as it is reached and as it fails: servers
+//! that hang, die, come back or are replaced; connections that are slow or cut.
 
 mod cluster;
 pub(crate) mod invariants;

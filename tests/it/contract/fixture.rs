@@ -16,10 +16,10 @@ use zaqar::storage::sql::{SqlManagement, SqlTables};
 use zaqar::storage::sqlite::{Options, SqliteStore};
 use zaqar::storage::{ClaimRequest, Claimed, DataStore, Deletion, ListQuery, Page, Popped, Stats};
 
+use crate::redis::invariants;
+use crate::support::cloud;
 use crate::support::mariadb::MariaDb;
 use crate::support::postgres::Postgres;
-
-use crate::redis::invariants;
 use crate::support::redis::RedisServer;
 
 /// A store of messages under test, with what it lies in.
@@ -72,14 +72,16 @@ pub(crate) async fn sqlite() -> Store {
 /// One Redis server, with the operations as a function library.
 pub(crate) async fn redis() -> Store {
     let server = RedisServer::start();
-    let store = RedisStore::open(&server.uri(), &RedisOptions::default()).await.unwrap();
+    let store = RedisStore::open(&cloud::patient(&server.uri()), &RedisOptions::default()).await.unwrap();
     Store { data: Arc::new(store), home: Home::Redis(server) }
 }
 
 /// One Redis server, with the operations as scripts.
 pub(crate) async fn redis_scripts() -> Store {
     let server = RedisServer::start();
-    let store = RedisStore::open_with_scripts(&server.uri(), &RedisOptions::default()).await.unwrap();
+    let store = RedisStore::open_with_scripts(&cloud::patient(&server.uri()), &RedisOptions::default())
+        .await
+        .unwrap();
     Store { data: Arc::new(store), home: Home::Redis(server) }
 }
 
