@@ -9,6 +9,7 @@ pub(crate) mod keystone;
 pub(crate) mod mariadb;
 pub(crate) mod memcached;
 pub(crate) mod neighbour;
+pub(crate) mod nodes;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;

@@ -8,15 +8,14 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use self::ledger::{Ledger, Listing};
 use super::until;
 use crate::sql::common::Kind;
+use crate::support::Client;
 use crate::support::client::send;
-use crate::support::redis::RedisServer;
-use crate::support::{Client, Process, cloud};
+use crate::support::nodes::Nodes;
 
 /// Queues that are deleted and created again, each in turn.
 const QUEUES: usize = 3;
@@ -29,24 +28,6 @@ const BURST: usize = 6;
 
 /// Messages that have to be posted after a deletion before what is there is compared.
 const POSTS: usize = 8;
-
-/// Two servers, each with a cache of its own.
-struct Nodes {
-    first: Process,
-    second: Process,
-    _states: [TempDir; 2],
-    _redis: RedisServer,
-}
-
-impl Nodes {
-    async fn start(kind: Kind) -> Self {
-        let (redis, states) = (RedisServer::start(), [(); 2].map(|()| tempfile::tempdir().unwrap()));
-        let ini = cloud::ini(&redis.uri(), &cloud::database(kind).await);
-        let first = Process::start(states[0].path(), &ini).await;
-        let second = Process::start(states[1].path(), &ini).await;
-        Self { first, second, _states: states, _redis: redis }
-    }
-}
 
 fn path(queue: usize) -> String {
     format!("/v2/queues/q{queue}")

@@ -4,43 +4,24 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::{answer, asks};
 use crate::sql::common::Kind;
-use crate::support::redis::{RedisServer, wait_until};
-use crate::support::{Process, cloud};
+use crate::support::nodes::Nodes;
+use crate::support::redis::wait_until;
 
-struct Nodes {
-    first: Process,
-    second: Process,
-    redis: RedisServer,
-    _states: [TempDir; 2],
-}
-
-impl Nodes {
-    async fn start() -> Self {
-        let (redis, states) = (RedisServer::start(), [(); 2].map(|()| tempfile::tempdir().unwrap()));
-        let database = cloud::database(Kind::MariaDb).await;
-        let ini = cloud::ini(&redis.uri(), &database);
-        let first = Process::start(states[0].path(), &ini).await;
-        let second = Process::start(states[1].path(), &ini).await;
-        Self { first, second, redis, _states: states }
-    }
-
-    /// Waits until a node listens to that queue: somebody waits for it.
-    fn listen(&self, queue: &str) {
-        let channel = format!("zaqar1:{{p/{queue}}}:w");
-        wait_until("somebody listens", || {
-            let listened = self.redis.command(&["PUBSUB", "NUMSUB", &channel]);
-            matches!(listened, redis::Value::Array(parts) if parts.last() == Some(&redis::Value::Int(1)))
-        });
-    }
+/// Waits until a node listens to that queue: somebody waits for it.
+fn listen(nodes: &Nodes, queue: &str) {
+    let channel = format!("zaqar1:{{p/{queue}}}:w");
+    wait_until("somebody listens", || {
+        let listened = nodes.redis.command(&["PUBSUB", "NUMSUB", &channel]);
+        matches!(listened, redis::Value::Array(parts) if parts.last() == Some(&redis::Value::Int(1)))
+    });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_posted_on_one_node_is_waited_for_on_the_other() {
-    let nodes = Nodes::start().await;
+    let nodes = Nodes::start(Kind::MariaDb).await;
     let (poster, waiter) = (nodes.first.client("p"), nodes.second.client("p"));
     let waits = [
         (Method::POST, "/v2/queues/q/claims?wait=60"),
@@ -49,7 +30,7 @@ async fn what_is_posted_on_one_node_is_waited_for_on_the_other() {
     ];
     for (method, path) in waits {
         let waiting = asks(&waiter, method, path);
-        nodes.listen("q");
+        listen(&nodes, "q");
         let ids = poster.post_bodies("q", &[json!(1)]).await;
         assert_eq!(answer(waiting).await.ids(), ids, "{path}");
         poster.delete("/v2/queues/q").await.expect(204);
@@ -58,7 +39,7 @@ async fn what_is_posted_on_one_node_is_waited_for_on_the_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_end_of_a_node_is_the_end_of_all_waits() {
-    let nodes = Nodes::start().await;
+    let nodes = Nodes::start(Kind::MariaDb).await;
     let client = nodes.second.client("p");
     let waits = [
         (Method::POST, "/v2/queues/q0/claims?wait=60"),
@@ -67,7 +48,7 @@ async fn the_end_of_a_node_is_the_end_of_all_waits() {
     ];
     let waiting = waits.map(|(method, path)| asks(&client, method, path));
     for queue in ["q0", "q1", "q2"] {
-        nodes.listen(queue);
+        listen(&nodes, queue);
     }
     let ended = nodes.second.terminate();
     let statuses = async {

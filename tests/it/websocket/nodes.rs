@@ -3,37 +3,18 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::sql::common::Kind;
-use crate::support::redis::RedisServer;
+use crate::support::nodes::Nodes;
 use crate::support::websocket::WebSocketClient;
-use crate::support::{Process, cloud};
 
 /// Within this an end must reach the other node: a second as documented, and what a busy machine adds. Without a word
 /// from there it takes up to 20 s.
 const PROMPT: Duration = Duration::from_secs(5);
 
-struct Nodes {
-    first: Process,
-    second: Process,
-    redis: RedisServer,
-    _states: [TempDir; 2],
-}
-
-impl Nodes {
-    async fn start() -> Self {
-        let (redis, states) = (RedisServer::start(), [(); 2].map(|()| tempfile::tempdir().unwrap()));
-        let ini = cloud::ini(&redis.uri(), &cloud::database(Kind::MariaDb).await);
-        let first = Process::start(states[0].path(), &ini).await;
-        let second = Process::start(states[1].path(), &ini).await;
-        Self { first, second, redis, _states: states }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_subscription_that_another_node_ends_pushes_no_more() {
-    let nodes = Nodes::start().await;
+    let nodes = Nodes::start(Kind::MariaDb).await;
     let mut other = WebSocketClient::connect(nodes.second.websocket, "p").await;
     for (name, ends) in [("a", "subscription_delete"), ("b", "queue_purge"), ("c", "queue_delete")] {
         let mut client = WebSocketClient::connect(nodes.first.websocket, "p").await;
@@ -63,7 +44,7 @@ async fn a_subscription_that_another_node_ends_pushes_no_more() {
 /// A Redis that keeps nothing on disk forgets all subscriptions when it is started again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_lost_its_data_ends_no_push() {
-    let mut nodes = Nodes::start().await;
+    let mut nodes = Nodes::start(Kind::MariaDb).await;
     let queue = json!({ "queue_name": "q" });
     let mut clients = Vec::new();
     for address in [nodes.first.websocket, nodes.second.websocket] {
