@@ -45,27 +45,6 @@ struct Queue {
     empty: Arc<Notify>,
 }
 
-/// What a keeper has met so far.
-#[derive(Default)]
-struct Seen {
-    /// The data of the queue at the last look.
-    origin: Option<DataOrigin>,
-    /// Looks that have failed since.
-    failures: u32,
-}
-
-impl Seen {
-    /// Whether the store has lost since then what the data is now.
-    fn was_lost(&self, now: Option<&DataOrigin>) -> bool {
-        match (&self.origin, now) {
-            (Some(before), Some(now)) => before.was_lost(now),
-            // It went away before the first look.
-            (None, Some(_)) => self.failures > 0,
-            (_, None) => false,
-        }
-    }
-}
-
 struct Held {
     /// As it was made, but for its end: that is when the lease runs out, as far as is known.
     subscription: Subscription,
@@ -88,8 +67,14 @@ impl Leases {
         Self { service, tasks, queues: Arc::default() }
     }
 
-    /// Keeps a subscription, which was just made, until it is dropped or gone.
-    pub(super) fn hold(&self, project: &ProjectId, name: &QueueName, made: Subscription) -> Lease {
+    /// Keeps a subscription, which was just made in data of that origin, until it is dropped or gone.
+    pub(super) fn hold(
+        &self,
+        project: &ProjectId,
+        name: &QueueName,
+        made: Subscription,
+        origin: Option<DataOrigin>,
+    ) -> Lease {
         let (place, id) = ((project.clone(), name.clone()), made.id);
         let (tell, gone) = oneshot::channel();
         let mut queues = self.lock();
@@ -97,23 +82,25 @@ impl Leases {
         let queue = queues.entry(place.clone()).or_default();
         queue.held.insert(id, Held { subscription: made, tell });
         if is_new {
-            self.tasks.spawn(self.clone().keep(place.clone(), queue.empty.clone()));
+            self.tasks.spawn(self.clone().keep(place.clone(), queue.empty.clone(), origin));
         }
         Lease { leases: self.clone(), place, id, gone, ended: false }
     }
 
-    /// Extends the leases of one queue until there are none.
-    async fn keep(self, place: Key, empty: Arc<Notify>) {
-        let mut changes = self.service.changes(&place.0, &place.1);
-        let mut seen = Seen::default();
+    /// Extends the leases of one queue until there are none. `seen` is the origin of the data that had them all.
+    async fn keep(self, place: Key, empty: Arc<Notify>, mut seen: Option<DataOrigin>) {
+        let (mut changes, mut failures) = (self.service.changes(&place.0, &place.1), 0_u32);
         while let Some(ids) = self.held(&place) {
             // Apart, for a keeper waits most of its time, and looking needs much more room than waiting.
             let (mut ends, pause) = match Box::pin(self.look(&place, &ids, &mut seen)).await {
-                Ok(ends) => (ends, EVERY),
+                Ok(ends) => {
+                    failures = 0;
+                    (ends, EVERY)
+                }
                 Err(error) => {
-                    seen.failures = seen.failures.saturating_add(1);
+                    failures = failures.saturating_add(1);
                     // An outage has its own warning, and there may be thousands of queues.
-                    if seen.failures == WORTH_A_LINE {
+                    if failures == WORTH_A_LINE {
                         tracing::warn!(error.cause = ?error, queue.name = %place.1, "leases are not extended");
                     }
                     (Bell::silent(), AGAIN)
@@ -141,12 +128,16 @@ impl Leases {
 
     /// Extends these leases, and restores those that have run out or that the store has lost: the bell of what is ended
     /// after that.
-    async fn look(&self, place: &Key, ids: &[SubscriptionId], seen: &mut Seen) -> Result<Bell> {
+    async fn look(&self, place: &Key, ids: &[SubscriptionId], seen: &mut Option<DataOrigin>) -> Result<Bell> {
         let (now, ends) = (self.service.clock().now(), self.service.ends(&place.0, &place.1).await?);
+        // Before the leases: what then has them all, or has them restored, is this data or a later one.
+        let before = self.service.data_origin(&place.0, &place.1).await?;
         let gone = self.service.extend_connections(&place.0, &place.1, ids).await?;
-        let origin = self.service.data_origin(&place.0, &place.1).await?;
-        let lost = seen.was_lost(origin.as_ref());
-        let gone = gone.into_iter().collect();
+        let gone: HashSet<_> = gone.into_iter().collect();
+        let lost = !gone.is_empty() && {
+            let after = self.service.data_origin(&place.0, &place.1).await?;
+            [seen.as_ref(), before.as_ref()].into_iter().any(|earlier| was_lost(earlier, after.as_ref()))
+        };
         for lapsed in self.sort_out(place, ids, &gone, lost, now) {
             let lives = self.service.restore_connection(&place.0, &place.1, &lapsed).await?;
             match self.lock().get_mut(place) {
@@ -156,7 +147,7 @@ impl Leases {
             }
         }
         // Not before all is restored: what fails is tried again.
-        *seen = Seen { origin, failures: 0 };
+        *seen = before;
         Ok(ends)
     }
 
@@ -174,7 +165,8 @@ impl Leases {
         for id in asked {
             match queue.held.get(id) {
                 _ if !gone.contains(id) => queue.prolong(*id, now),
-                Some(held) if lost || held.subscription.expires <= now => {
+                // By now: the store may have taken its time.
+                Some(held) if lost || held.subscription.expires <= self.service.clock().now() => {
                     lapsed.push(held.subscription.clone());
                 }
                 _ => queue.end(*id),
@@ -186,6 +178,11 @@ impl Leases {
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Queue>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the data of then is lost and was made anew.
+fn was_lost(then: Option<&DataOrigin>, now: Option<&DataOrigin>) -> bool {
+    then.zip(now).is_some_and(|(then, now)| then.was_lost(now))
 }
 
 impl Queue {

@@ -231,7 +231,7 @@ mod tests {
             let subscriber = Subscriber::Connection(Uuid::new_v4());
             let made = service.subscribe(&caller, &name, subscriber, None, Metadata::new()).await.unwrap();
             let follower = service.follow(&caller, &name, Start::Now).await.unwrap();
-            let lease = leases.hold(&caller.project, &name, made);
+            let lease = leases.hold(&caller.project, &name, made, None);
             pushes.begin(Push::new(false, lease, follower), Kind::Text);
         }
         let names = |pushes: &Pushes| {

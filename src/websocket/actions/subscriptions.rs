@@ -59,11 +59,18 @@ async fn subscribe(
     let marked = start.is_some();
     // Before anything is stored, for a marker may be wrong.
     let follower = call.service.follow(&call.context, queue, start.unwrap_or(Start::Now)).await?;
+    let project = &call.context.project;
+    let before = call.service.data_origin(project, queue).await?;
     let made =
         call.service.subscribe(&call.context, queue, subscriber, request.integer("ttl"), options).await?;
     let id = made.id;
+    let origin = match before {
+        Some(before) => Some(before),
+        // Of a queue that was created with it. A store that fails now is asked again by the keeper.
+        None => call.service.data_origin(project, queue).await.unwrap_or_default(),
+    };
     // From here on the subscription ends with whoever holds the lease, whatever becomes of this request.
-    let lease = hub.leases.hold(&call.context.project, queue, made);
+    let lease = hub.leases.hold(project, queue, made, origin);
     let body =
         json!({ "subscription_id": id.to_string(), "message": format!("Subscription {queue} created.") });
     let push = Push::new(marked, lease, follower);

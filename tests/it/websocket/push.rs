@@ -234,9 +234,9 @@ async fn a_subscription_whose_lease_ran_out_is_restored() {
         let app = TestApp::start(store, "").await;
         let mut client = WebSocketClient::connect(app.websocket, "p").await;
         let (_, made) = client.call("subscription_create", &queue("q")).await;
+        // The keeper's first look may come before or behind it.
         app.clock.advance(std::time::Duration::from_secs(40));
         let mut other = WebSocketClient::connect(app.websocket, "p").await;
-        subscribed(&mut other, "q", 0).await;
         // What changes about the queue has its leases looked at.
         let patch = json!([{ "op": "add", "path": "/metadata/k", "value": 1 }]);
         app.client("p").patch_queue("q", &patch).await.expect(200);
